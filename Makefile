@@ -1,0 +1,43 @@
+# One verb each; `demo` and `test` need no earlier command. `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help setup demo test check lock clean
+
+help:  ## say what each verb does
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml requirements/dev.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# checkov pins a boto3 that the rest can't use, so it lives in a room of its own.
+$(VENV)-checkov/.ready: requirements/checkov.lock
+	$(PYTHON) -m venv $(VENV)-checkov
+	$(VENV)-checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.lock
+	@touch $@
+
+setup: $(VENV)/.ready $(VENV)-checkov/.ready  ## make the environments from the lock files
+
+demo: $(VENV)/.ready  ## build the sample's two regions in a temporary folder, prove them, say what was built
+	$(BIN)/python -m bicoastal.demo
+
+test: setup  ## every test: unit, property-based, validators, real PostgreSQL
+	$(BIN)/pytest -n auto
+
+check: $(VENV)/.ready  ## ruff, mypy strict, import-linter, docs checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/docs
+
+lock:  ## write the lock files anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra dev pyproject.toml -o requirements/dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/checkov.in -o requirements/checkov.lock
+
+clean:  ## remove the environments and what tests leave
+	rm -rf $(VENV) $(VENV)-checkov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

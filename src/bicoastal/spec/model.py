@@ -1,0 +1,266 @@
+"""What a team writes in `bicoastal.yaml`. Everything with a default may be left out; a spec of 10-20 lines is complete.
+
+This page holds the fields, their defaults and their units. What is wrong across fields (overlapping networks, a backup in a
+forbidden hour) is judged in `spec.checks`; reading, positions and messages are in `spec.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Role(StrEnum):
+    """What a region is for while nothing is lost."""
+
+    HOME = "home"
+    STANDBY = "standby"
+
+
+class Routing(StrEnum):
+    """How the public name chooses a region."""
+
+    NEAREST = "nearest"
+    """Users go to the nearer region, and to the other one when theirs is lost or at capacity."""
+    FAILOVER = "failover"
+    """Everybody goes to the home region until it is lost."""
+
+
+class Egress(StrEnum):
+    """How instances in private subnets reach AWS's APIs and the internet."""
+
+    NAT_PER_AZ = "nat-per-az"
+    ONE_NAT = "one-nat"
+    ENDPOINTS_ONLY = "endpoints-only"
+
+
+class Flow(StrEnum):
+    """Traffic that may cross from one region to the other, by private addresses over the peering connection."""
+
+    WRITES = "writes"
+    """The standby's application writes to the home region's database. Off means a read-only standby."""
+
+
+class Model(BaseModel):
+    """Frozen, and closed: a key that nobody reads is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,14}[a-z0-9]$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+TagValue = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[\w\s.:/=+\-@]*$")]
+TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[\w\s.:/=+\-@]+$")]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+DailyWindow = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+WeeklyWindow = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(mon|tue|wed|thu|fri|sat|sun):([01]\d|2[0-3]):[0-5]\d-(mon|tue|wed|thu|fri|sat|sun):([01]\d|2[0-3]):[0-5]\d$"
+    ),
+]
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class Domain(Model):
+    """The public name of the application, and the hosted zone that holds it."""
+
+    name: str
+    """The application's name, such as `orders.example.com`."""
+    zone_id: Annotated[str, StringConstraints(pattern=r"^Z[A-Z0-9]{6,31}$")] | None = None
+    """An existing public hosted zone of this name or of a parent. Without it, a zone of this name is created."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class Scaling(Model):
+    """When a region's fleet grows: requests above the threshold AND (CPU or memory above theirs). It shrinks at half of them."""
+
+    requests_per_minute: Annotated[int, Field(ge=2)] = 600
+    """Requests per instance and minute, the probes of health checkers not counted."""
+    cpu_percent: Annotated[int, Field(ge=2, le=100)] = 60
+    memory_percent: Percent = 75
+
+
+class AtCapacity(Model):
+    """When a region at its maximum of instances sends its users to the other one, a quarter at a time."""
+
+    requests_per_minute: Annotated[int, Field(ge=2)] = 1200
+    """Requests per instance and minute at which the first quarter moves; the next ones follow at 10 %, 20 % and 30 % more."""
+
+
+class BackupWindow(Model):
+    """The daily backup that is kept, on weekdays only."""
+
+    start: TimeOfDay = "01:00"
+    """Local time at which the backup starts, in `time_zone`."""
+    time_zone: str = "UTC"
+    """A zone of the IANA database, such as `America/New_York`."""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 35
+    """Days until a recovery point expires."""
+
+
+class Region(Model):
+    """One of the two regions."""
+
+    role: Role
+    cidr: IPv4Network
+    """The VPC's addresses, /16 to /22; must not overlap the other region's."""
+    availability_zones: Literal[2, 3] = 3
+    scaling: Scaling = Scaling()
+    at_capacity: AtCapacity = AtCapacity()
+    backup: BackupWindow = BackupWindow()
+    database_backup_window: DailyWindow = "08:00-08:30"
+    """UTC. RDS's own daily backup, which replication needs; choose the region's quietest half hour: no promotion meanwhile."""
+    maintenance_window: WeeklyWindow = "sun:09:30-sun:10:00"
+    """UTC. RDS's weekly maintenance."""
+
+
+class App(Model):
+    """The team's own web application, shipped as a bundle of its folder."""
+
+    folder: str = "app"
+    """Folder of the application, relative to the spec; the whole of it is shipped."""
+    command: str
+    """Starts the server, in the folder; it must listen on `$HOST:$PORT`."""
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8080
+    health_path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/_.~-]*$", max_length=255)] = "/healthz"
+    """Answers 200 while this server can serve, whatever the database does: a health check that asks the database takes
+    every server down with it."""
+    packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")], ...] = ()
+    """Packages of the operating system (Amazon Linux 2023) to install."""
+    environment: Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    secrets: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], ...] = ()
+    """Names of environment variables whose values are secrets, created empty and filled in by the team, in both regions."""
+    release_command: str | None = None
+    """Runs once for each version before its servers start, as the database's owner: migrations."""
+
+
+class Instances(Model):
+    """The fleet of each region."""
+
+    type: str = "t3.micro"
+    min: Annotated[int, Field(ge=1, le=100)] = 2
+    max: Annotated[int, Field(ge=1, le=100)] = 6
+
+
+class Database(Model):
+    """PostgreSQL: Multi-AZ in the home region, a promotable Multi-AZ read replica in the standby."""
+
+    engine_version: Annotated[str, StringConstraints(pattern=r"^\d{2}(\.\d{1,2})?$")] = "17"
+    instance_class: str = "db.t4g.medium"
+    storage_gib: Annotated[int, Field(ge=20, le=65536)] = 50
+    max_storage_gib: Annotated[int, Field(ge=22, le=65536)] = 200
+    """Storage grows by itself up to this."""
+    automated_backup_days: Annotated[int, Field(ge=1, le=35)] = 1
+    """RDS's own daily backups: the shortest retention that replication and point-in-time recovery need."""
+    read_replicas: Annotated[int, Field(ge=0, le=4)] = 0
+    """More read replicas inside each region, beside the cross-region one."""
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = "app"
+
+
+class Residency(Model):
+    """Where data may live. The home region always holds it."""
+
+    copies: tuple[str, ...] | None = None
+    """Regions that hold copies (replica, backups, secrets); by default the standby."""
+    flows: tuple[Flow, ...] = (Flow.WRITES,)
+    """Traffic between the regions that is allowed."""
+
+
+class Logs(Model):
+    """CloudWatch Logs stay in their own region."""
+
+    retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 30
+    aggregate: bool = False
+    """Copy the logs of both regions to a bucket in the home region."""
+
+
+class Emergency(Model):
+    """Who may open a shell on an instance in an emergency, and for how long."""
+
+    responders: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(root|user/.+|role/.+)$")], ...] = ()
+    """Principals that may assume the responder role, with MFA. None: nobody of another account, and in this account
+    whoever IAM allows to assume it."""
+    max_minutes: Annotated[int, Field(ge=5, le=720)] = 60
+
+
+class Promise(Model):
+    """What the team promises its users; `budget` compares it with what the templates give."""
+
+    rto_minutes: Annotated[int, Field(ge=1)] = 30
+    """Minutes until writes are possible again after the home region is lost."""
+    rpo_seconds: Annotated[int, Field(ge=1)] = 60
+    """Seconds of acknowledged writes that may be lost with the home region."""
+
+
+def _default_regions() -> dict[str, Region]:
+    return {
+        "us-east-1": Region(
+            role=Role.HOME, cidr=IPv4Network("10.10.0.0/16"), backup=BackupWindow(time_zone="America/New_York")
+        ),
+        "us-west-2": Region(
+            role=Role.STANDBY,
+            cidr=IPv4Network("10.20.0.0/16"),
+            backup=BackupWindow(time_zone="America/Los_Angeles", start="21:00"),
+            database_backup_window="10:00-10:30",
+            maintenance_window="sun:11:30-sun:12:00",
+        ),
+    }
+
+
+class Spec(Model):
+    """A web application in two regions."""
+
+    name: Name
+    """Lower-case letters, digits and hyphens, 2 to 16; begins the name of everything that is created."""
+    environment: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,11}$")] = "production"
+    cost_center: TagValue
+    domain: Domain
+    app: App
+    regions: Mapping[str, Region] = Field(default_factory=_default_regions)
+    """Two regions, one `home` and one `standby`."""
+    instances: Instances = Instances()
+    database: Database = Database()
+    routing: Routing = Routing.NEAREST
+    residency: Residency = Residency()
+    logs: Logs = Logs()
+    egress: Egress = Egress.NAT_PER_AZ
+    emergency: Emergency = Emergency()
+    alerts: tuple[Email, ...] = ()
+    """Addresses that alarms are sent to, in both regions."""
+    tags: Mapping[TagKey, TagValue] = Field(default_factory=dict)
+    """More tags for everything, beside `cost-center`, `environment`, `application` and `managed-by`."""
+    failover_tags: Mapping[TagKey, TagValue] = Field(default_factory=dict)
+    """Tags that replace or join the others in the surviving region from a failover until `rejoin`."""
+    promise: Promise = Promise()
+
+    @property
+    def prefix(self) -> str:
+        """Begins the names of resources and stacks: `orders-production`."""
+        return f"{self.name}-{self.environment}"
+
+    @property
+    def home(self) -> str:
+        """The home region's name."""
+        return self._region_of(Role.HOME)
+
+    @property
+    def standby(self) -> str:
+        """The standby region's name."""
+        return self._region_of(Role.STANDBY)
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Regions that may hold copies of the data."""
+        return (self.standby,) if self.residency.copies is None else self.residency.copies
+
+    def _region_of(self, role: Role) -> str:
+        return next(name for name, region in self.regions.items() if region.role is role)
