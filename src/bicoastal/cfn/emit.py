@@ -16,7 +16,9 @@ from bicoastal.cfn.intrinsics import Commented, Value
 _WIDTH = 118
 _PLAIN = re.compile(r"^[A-Za-z_/$.][A-Za-z0-9_/$.+()=*@<>^;-]*( [A-Za-z0-9_/$.+()=*@<>^;&-]+)*$")
 _PLAIN_COLONS = re.compile(r"^[A-Za-z][A-Za-z0-9_/.*${}-]*(:+[A-Za-z0-9_/.*-]+)+$")
-_NOT_A_STRING = re.compile(r"^(y|n|yes|no|true|false|on|off|null|~|\.inf|\.nan|[-+]?[.\d][\d_.eExXoO:+-]*|=|<<)$", re.IGNORECASE)
+_NOT_A_STRING = re.compile(
+    r"^(y|n|yes|no|true|false|on|off|null|~|\.inf|\.nan|[-+]?[.\d][\d_.eExXoO:+-]*|=|<<)$", re.IGNORECASE
+)
 
 
 def to_yaml(document: Mapping[str, Value], *, header: str = "") -> str:

@@ -136,7 +136,9 @@ class App(Model):
     every server down with it."""
     packages: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")], ...] = ()
     """Packages of the operating system (Amazon Linux 2023) to install."""
-    environment: Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    environment: Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(
+        default_factory=dict
+    )
     secrets: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")], ...] = ()
     """Names of environment variables whose values are secrets, created empty and filled in by the team, in both regions."""
     release_command: str | None = None
@@ -186,7 +188,9 @@ class Logs(Model):
 class Emergency(Model):
     """Who may open a shell on an instance in an emergency, and for how long."""
 
-    responders: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(root|user/.+|role/.+)$")], ...] = ()
+    responders: tuple[
+        Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(root|user/.+|role/.+)$")], ...
+    ] = ()
     """Principals that may assume the responder role, with MFA. None: nobody of another account, and in this account
     whoever IAM allows to assume it."""
     max_minutes: Annotated[int, Field(ge=5, le=720)] = 60

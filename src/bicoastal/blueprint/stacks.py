@@ -1,0 +1,68 @@
+"""The whole deployment on one page: which concern needs which, and the stacks that come of it.
+
+Reading order is dependency order: each concern takes the typed results of those above it. Nothing here knows how a resource is
+written; nothing in a concern knows where it stands in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bicoastal.blueprint.stack import Stack
+from bicoastal.blueprint.tags import stack_tags
+from bicoastal.cfn.manifest import Manifest, StackEntry
+from bicoastal.spec.model import Spec
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything that `synth` writes: the templates, and the graph of stacks that they become."""
+
+    spec: Spec
+    stacks: tuple[Stack, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The stack graph, each stack after what it needs."""
+        entries = [_entry(self.spec, stack, region) for stack in self.stacks for region in stack.regions]
+        return Manifest(
+            application=self.spec.name,
+            environment=self.spec.environment,
+            regions={self.spec.home: "home", self.spec.standby: "standby"},
+            tags=stack_tags(self.spec),
+            stacks=tuple(_in_order(entries)),
+        )
+
+
+def compose(spec: Spec) -> Deployment:
+    """Build every stack of the deployment."""
+    return Deployment(spec, ())
+
+
+def _entry(spec: Spec, stack: Stack, region: str) -> StackEntry:
+    return StackEntry(
+        id=f"{stack.kind}/{region}",
+        name=f"{spec.prefix}-{stack.kind}",
+        template=f"templates/{stack.kind}.yaml",
+        region=region,
+        parameters=stack.sources[region],
+        capabilities=stack.capabilities,
+        protected=stack.protected,
+    )
+
+
+def _in_order(entries: Sequence[StackEntry]) -> list[StackEntry]:
+    """Sort by need, keeping the written order where there is none. Raises ValueError on a circle or a stack that isn't there."""
+    waiting = {entry.id: entry for entry in entries}
+    done: list[StackEntry] = []
+    placed: set[str] = set()
+    while waiting:
+        ready = [entry for entry in waiting.values() if placed.issuperset(entry.needs)]
+        if not ready:
+            raise ValueError(f"these stacks need each other, or one that is not there: {', '.join(sorted(waiting))}")
+        for entry in ready:
+            done.append(entry)
+            placed.add(entry.id)
+            del waiting[entry.id]
+    return done
