@@ -6,8 +6,8 @@ written; nothing in a concern knows where it stands in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.tags import stack_tags
@@ -21,6 +21,8 @@ class Deployment:
 
     spec: Spec
     stacks: tuple[Stack, ...]
+    documents: Mapping[str, str] = field(default_factory=dict)
+    """Policies that stand beside the templates (an SCP is attached in the organization, not by a stack): name to text."""
 
     @property
     def manifest(self) -> Manifest:
