@@ -1,7 +1,8 @@
 """One kind of stack: a template, where it is deployed, and what feeds its parameters in each region.
 
-A concern builds a `Stack` and returns its `Output`s; another concern asks for one with `stack.input(output)`, which declares the
-parameter and records the wire, so that no name is written twice and no template mentions the other region by value.
+A concern builds a `Stack` and returns its `Output`s; another concern asks for one with `stack.input(output)`, which
+declares the parameter and records the wire, so that no name is written twice and no template mentions the other region
+by value.
 The same template is deployed to every region of the stack: only parameters differ (design D1).
 """
 
@@ -41,7 +42,7 @@ class DataClass(StrEnum):
 
 @dataclass(frozen=True)
 class Output:
-    """A stack's output that others may take: its kind of stack, its name, and the type of the parameter that takes it."""
+    """A stack's output that others may take; `type` is the type of the parameter that takes it."""
 
     kind: str
     name: str
@@ -90,7 +91,8 @@ class Stack:
     def input(self, output: Output, where: Where = Where.HERE, *, name: str | None = None) -> Value:
         """Take another stack's output as a parameter; asking twice gives the same one.
 
-        `where` OTHER is the other region's stack of that kind. An output of a kind that stands in one region only is taken from there.
+        `where` OTHER is the other region's stack of that kind. An output of a kind that stands in one region
+        only is taken from there.
         """
         parameter = name or f"{where.value}{output.name}"
         known = self._wired.get(parameter)
@@ -144,7 +146,7 @@ class Stack:
         type_: str = "String",
         **constraints: Value,
     ) -> Value:
-        """A parameter that `deploy` chooses from what the account offers (Availability Zones) or has just uploaded (artifacts)."""
+        """A parameter that `deploy` chooses: what the account offers (zones), or what was uploaded (artifacts)."""
         self._declare(name, type_, description, constraints)
         for region in self.regions:
             default = defaults if isinstance(defaults, str) else defaults[region]
@@ -190,8 +192,8 @@ class Stack:
     ) -> Resource:
         """Add a resource, tagged if its type takes tags (unless `properties` carries its own).
 
-        `retain` sets DeletionPolicy and UpdateReplacePolicy (`Retain`, `Snapshot`). `accept` maps a checker's rule id to the reason
-        why its finding is accepted here. `attributes` are further resource attributes (UpdatePolicy, CreationPolicy).
+        `retain` sets DeletionPolicy and UpdateReplacePolicy (`Retain`, `Snapshot`). `accept` maps a checker's rule id to the
+        reason why its finding is accepted here. `attributes` are further resource attributes (UpdatePolicy, ...).
         """
         if logical_id in self._resources:
             raise ValueError(f"{self.kind}: resource {logical_id} is declared twice")
@@ -229,7 +231,7 @@ class Stack:
         return Output(self.kind, name, type_, description, self.regions)
 
     def tags(self, data_class: DataClass = DataClass.NONE, name: str = "") -> list[Value]:
-        """The tags of everything, as a list of Key and Value, for places that `add` does not reach (tag specifications)."""
+        """The tags of everything as Key and Value, for places that `add` does not reach (tag specifications)."""
         return tag_list(self.spec, data_class.value, name)
 
     # What is written.
@@ -268,7 +270,8 @@ class Stack:
         where = " and ".join(self.regions)
         return to_yaml(
             self.document,
-            header=f"{self.spec.prefix}: {self.kind}, deployed to {where}. Written by `bicoastal synth` from bicoastal.yaml: edit that file, not this one.",
+            header=f"{self.spec.prefix}: {self.kind}, deployed to {where}.\n"
+            "Written by `bicoastal synth` from bicoastal.yaml: edit that file, not this one.",
         )
 
     def _declare(self, name: str, type_: str, description: str, constraints: Mapping[str, Value]) -> None:

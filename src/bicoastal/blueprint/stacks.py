@@ -1,7 +1,7 @@
 """The whole deployment on one page: which concern needs which, and the stacks that come of it.
 
-Reading order is dependency order: each concern takes the typed results of those above it. Nothing here knows how a resource is
-written; nothing in a concern knows where it stands in the graph.
+Reading order is dependency order: each concern takes the typed results of those above it. Nothing here knows how a
+resource is written; nothing in a concern knows where it stands in the graph.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Deployment:
     spec: Spec
     stacks: tuple[Stack, ...]
     documents: Mapping[str, str] = field(default_factory=dict)
-    """Policies that stand beside the templates (an SCP is attached in the organization, not by a stack): name to text."""
+    """Policies beside the templates, by name: an SCP is attached in the organization, not by a stack."""
 
     @property
     def manifest(self) -> Manifest:
@@ -55,7 +55,10 @@ def _entry(spec: Spec, stack: Stack, region: str) -> StackEntry:
 
 
 def _in_order(entries: Sequence[StackEntry]) -> list[StackEntry]:
-    """Sort by need, keeping the written order where there is none. Raises ValueError on a circle or a stack that isn't there."""
+    """Sort by need, keeping the written order where there is none.
+
+    Raises ValueError on a circle, or a need that no stack fills.
+    """
     waiting = {entry.id: entry for entry in entries}
     done: list[StackEntry] = []
     placed: set[str] = set()

@@ -10,7 +10,7 @@ from bicoastal.spec.model import Spec
 
 
 def stack_tags(spec: Spec) -> dict[str, str]:
-    """Tags that are the same on every resource: cost center, environment, application, managed-by, and the spec's own."""
+    """Tags that are the same on every resource: cost center, environment, application, managed-by, the spec's own."""
     return {
         "cost-center": spec.cost_center,
         "environment": spec.environment,

@@ -33,8 +33,8 @@ def render(deployment: Deployment) -> dict[str, str]:
 def write_deployment(deployment: Deployment, folder: Path) -> list[Path]:
     """Replace what an earlier synth wrote in `folder` by this deployment; returns the files written.
 
-    Everything is written beside the folder first and moved in one step. Raises Refused for a folder that holds anything else,
-    and SystemFault when the disk does not take it.
+    Everything is written beside the folder first and moved in one step. Raises Refused for a folder that holds anything
+    else, and SystemFault when the disk does not take it.
     """
     _refuse_foreign(folder)
     files = render(deployment)
@@ -51,7 +51,9 @@ def write_deployment(deployment: Deployment, folder: Path) -> list[Path]:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
-        raise SystemFault(f"{folder}: cannot be written: {error.strerror}. Nothing was changed; free it and run again.") from error
+        raise SystemFault(
+            f"{folder}: cannot be written: {error.strerror}. Nothing was changed; free it and run again."
+        ) from error
     return [folder / name for name in files]
 
 
@@ -60,7 +62,8 @@ def _refuse_foreign(folder: Path) -> None:
         raise Refused(f"{folder} is a file; name a folder with --output.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise Refused(
-            f"{folder}/ is not empty and was not written by synth (it has no {MANIFEST}). Name another folder with --output."
+            f"{folder}/ is not empty and was not written by synth (it has no {MANIFEST}). "
+            "Name another folder with --output."
         )
 
 
@@ -82,7 +85,7 @@ def _swap(fresh: Path, folder: Path) -> None:
 
 
 def _parameter_file(manifest: Manifest, entry: StackEntry) -> str:
-    """Parameters and tags in the form that `aws cloudformation deploy --parameter-overrides file://` and CodePipeline read.
+    """Parameters and tags as `aws cloudformation deploy --parameter-overrides file://` and CodePipeline read them.
 
     Parameters that come from another stack's outputs are not in it: the manifest says which.
     """

@@ -1,7 +1,7 @@
 """Writes a template as YAML for people: keys in the order given, short intrinsic forms, comments where they were put.
 
-PyYAML can write neither comments nor short forms with nested values, and takes ten times as long; reading stays with PyYAML,
-and a test reads back everything that is written here.
+PyYAML can write neither comments nor short forms with nested values, and takes ten times as long; reading stays with
+PyYAML, and a test reads back everything that is written here.
 """
 
 from __future__ import annotations

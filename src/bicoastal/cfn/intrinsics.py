@@ -1,4 +1,4 @@
-"""Intrinsic functions as values: each returns the long form (`{"Ref": ...}`), which the writer shortens and AWS accepts alike."""
+"""Intrinsic functions as values, in the long form (`{"Ref": ...}`) that AWS accepts too; the writer shortens them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Value = Any
-"""A template value: a scalar, a list, a mapping, an intrinsic, or a `Commented` one. JSON has no tighter static type."""
+"""A template value: a scalar, a list, a mapping, an intrinsic, a `Commented` one. JSON has no tighter static type."""
 
 NO_VALUE: Value = {"Ref": "AWS::NoValue"}
 REGION: Value = {"Ref": "AWS::Region"}

@@ -1,6 +1,7 @@
 """Which template is deployed where, with which parameters, and what feeds what: the stack graph as data.
 
-`synth` writes it, `deploy` walks it, `review` reads it. It is plain JSON beside the templates, so that another tool can do so too.
+`synth` writes it, `deploy` walks it, `review` reads it. It is plain JSON beside the templates, so that another tool can
+do so too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Live:
-    """A parameter that operations change (a role, a switch): set when the stack is created, read back and kept from then on."""
+    """A parameter that operations change (a role, a switch): set when the stack is created, then read back and kept."""
 
     initial: FromOutput | Literal
 

@@ -1,6 +1,7 @@
 """The entry: finds the command, and turns how it ended into words and an exit code.
 
-A command's module is imported only when it runs: `synth` must not wait for what `deploy` needs. Nothing else may live here.
+A command's module is imported only when it runs: `synth` must not wait for what `deploy` needs.
+Nothing else may live here.
 """
 
 from __future__ import annotations

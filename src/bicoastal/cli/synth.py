@@ -31,8 +31,9 @@ from bicoastal.spec.load import load
 def command(spec: Path, output: Path) -> None:
     """Write the CloudFormation templates of both regions.
 
-    The output folder gets one template per kind of stack (the same for both regions), parameter files per region, policy documents,
-    and manifest.json, which says which stack feeds which. The same spec gives the same bytes on any machine.
+    The output folder gets one template per kind of stack (the same for both regions), parameter files per region,
+    policy documents, and manifest.json, which says which stack feeds which. The same spec gives the same bytes
+    on any machine.
     """
     deployment = compose(load(spec))
     written = write_deployment(deployment, output)
@@ -42,4 +43,6 @@ def command(spec: Path, output: Path) -> None:
         f"{len(deployment.stacks)} templates for {stacks} stacks with {resources} resources in "
         f"{deployment.spec.home} (home) and {deployment.spec.standby} (standby)."
     )
-    click.echo(f"Wrote {len(written)} files to {output}/. Read {output}/manifest.json for the order; next: bicoastal review")
+    click.echo(
+        f"Wrote {len(written)} files to {output}/. Read {output}/manifest.json for the order; next: bicoastal review"
+    )
