@@ -192,7 +192,7 @@ class Stack:
     ) -> Resource:
         """Add a resource, tagged if its type takes tags (unless `properties` carries its own).
 
-        `retain` sets DeletionPolicy and UpdateReplacePolicy (`Retain`, `Snapshot`). `accept` maps a checker's rule id to the
+        `retain` sets DeletionPolicy and UpdateReplacePolicy (`Retain`, `Snapshot`). `accept` maps a rule id to the
         reason why its finding is accepted here. `attributes` are further resource attributes (UpdatePolicy, ...).
         """
         if logical_id in self._resources:

@@ -14,6 +14,7 @@ from textwrap import wrap
 from bicoastal.cfn.intrinsics import Commented, Value
 
 _WIDTH = 118
+_SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs", "Rules")
 _PLAIN = re.compile(r"^[A-Za-z_/$.][A-Za-z0-9_/$.+()=*@<>^;-]*( [A-Za-z0-9_/$.+()=*@<>^;&-]+)*$")
 _PLAIN_COLONS = re.compile(r"^[A-Za-z][A-Za-z0-9_/.*${}-]*(:+[A-Za-z0-9_/.*-]+)+$")
 _NOT_A_STRING = re.compile(
@@ -27,7 +28,7 @@ def to_yaml(document: Mapping[str, Value], *, header: str = "") -> str:
     for key, value in document.items():
         if lines and isinstance(value, Mapping):
             lines.append("")
-        if key in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs", "Rules"):
+        if key in _SECTIONS and isinstance(value, Mapping) and value:
             lines.append(f"{key}:")
             for position, (name, item) in enumerate(value.items()):
                 if position and key == "Resources":
@@ -40,7 +41,7 @@ def to_yaml(document: Mapping[str, Value], *, header: str = "") -> str:
 
 def _entry(key: str, value: Value, indent: int) -> Iterator[str]:
     """`key: value`, with the value's comment above it."""
-    if isinstance(value, Commented):
+    while isinstance(value, Commented):
         yield from _comment(value.text, indent)
         value = value.value
     head, body = _node(value, indent)
@@ -60,7 +61,7 @@ def _node(value: Value, indent: int) -> tuple[str, Iterator[str]]:
         return (flow, iter(())) if flow else ("", _mapping(value, indent + 2))
     if isinstance(value, list | tuple):
         return ("", _sequence(value, indent + 2)) if value else ("[]", iter(()))
-    if isinstance(value, str) and "\n" in value and not re.search(r"[ \t]\n|\t|\r|^\s", value):
+    if isinstance(value, str) and _fits_block(value):
         return _block(value, indent + 2)
     return _scalar(value), iter(())
 
@@ -73,9 +74,12 @@ def _mapping(value: Mapping[str, Value], indent: int) -> Iterator[str]:
 def _sequence(values: Sequence[Value], indent: int) -> Iterator[str]:
     pad = " " * indent
     for item in values:
-        if isinstance(item, Commented):
+        while isinstance(item, Commented):
             yield from _comment(item.text, indent)
             item = item.value  # noqa: PLW2901 - the comment is written, the value goes on
+        if isinstance(item, list | tuple) and (flow := _flow_sequence(item, indent)):
+            yield f"{pad}- {flow}"
+            continue
         head, body = _node(item, indent)
         if head:
             yield f"{pad}- {head}"
@@ -139,6 +143,17 @@ def _flow_item(item: Value) -> str:
     return _scalar(item, flow=True)
 
 
+def _fits_block(text: str) -> bool:
+    """Whether a block says the text exactly: printable lines, the first not indented, none ending in a space."""
+    lines = text.split("\n")
+    return (
+        len(lines) > 1
+        and lines[0] != ""
+        and not lines[0].startswith(" ")
+        and all(line.isprintable() and not line.endswith(" ") for line in lines)
+    )
+
+
 def _block(text: str, indent: int) -> tuple[str, Iterator[str]]:
     pad = " " * indent
     chomp = "" if text.endswith("\n") and not text.endswith("\n\n") else "+" if text.endswith("\n") else "-"
@@ -147,18 +162,26 @@ def _block(text: str, indent: int) -> tuple[str, Iterator[str]]:
 
 
 def _scalar(value: Value, *, flow: bool = False) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
+    if isinstance(value, float):
+        # YAML 1.1 knows a float by its dot: 5e-324 would be read as text.
+        mantissa, e, exponent = repr(value).partition("e")
+        return mantissa + (".0" if e and "." not in mantissa else "") + e + exponent
+    if value is None or isinstance(value, bool | int):
+        return json.dumps(value)
     text = str(value)
-    if _PLAIN.match(text) and not _NOT_A_STRING.match(text):
+    if _PLAIN.fullmatch(text) and not _NOT_A_STRING.fullmatch(text):
         return text
-    if not flow and _PLAIN_COLONS.match(text):
+    if not flow and _PLAIN_COLONS.fullmatch(text):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """A double-quoted scalar: JSON's, with what YAML does not take in plain sight as eight-digit escapes."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in quoted)
 
 
 def _comment(text: str, indent: int) -> Iterator[str]:
