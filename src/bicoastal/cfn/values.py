@@ -1,0 +1,169 @@
+"""What a template's value can turn out to be, once it is evaluated in a region.
+
+    known       text, number, truth value, list, mapping: plain Python
+    Reference   the id or an attribute of a resource that AWS will only name when it is created
+    Text        a text with such references, or unknowns, in it: `arn:aws:iam::123456789012:role/${Role}` still leads
+    to the role Unknown     cannot be known from the templates; the reason is said, and nothing that looks like a value
+    is made up (design D14)
+
+`Value` is `Any` because JSON has no tighter static type; everything here is frozen or never changed after it was made.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+Value = Any
+
+
+class _NoValue:
+    """`AWS::NoValue`: the property, item or attribute that holds it is not there."""
+
+    def __repr__(self) -> str:
+        return "NO_VALUE"
+
+
+NO_VALUE: Final = _NoValue()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A resource's physical id (`attribute` empty) or one of its attributes."""
+
+    stack: str
+    """The stack's id in the deployment; empty for what is the account's or the region's, such as its number."""
+    resource: str
+    """Logical id."""
+    attribute: str = ""
+
+    def __str__(self) -> str:
+        stack, attribute = self.stack and f"{self.stack}/", self.attribute and f".{self.attribute}"
+        return f"${{{stack}{self.resource}{attribute}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Cannot be known from the templates, with the reason in words."""
+
+    reason: str
+    options: tuple[Value, ...] = ()
+    """The values that it can have, where those are known: both branches of an undecided `Fn::If`."""
+
+    def __str__(self) -> str:
+        return "${?}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with holes: literal parts and what fills the holes, in order. Never two literals in a row."""
+
+    parts: tuple[str | Reference | Unknown, ...]
+
+    def __str__(self) -> str:
+        return "".join(str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text that goes to AWS in base64, kept in clear: what is inside is what a reader wants to judge."""
+
+    clear: Value
+
+    def __str__(self) -> str:
+        return base64.b64encode(self.clear.encode()).decode() if isinstance(self.clear, str) else str(self.clear)
+
+
+ACCOUNT: Final = Reference("", "AWS::AccountId")
+"""All stacks of a deployment stand in one account."""
+
+
+def text_of(parts: Iterable[Value]) -> Value:
+    """Put parts into one text: a plain `str` where everything is known, the part itself where it is alone."""
+    merged: list[str | Reference | Unknown] = []
+    for part in _flat(parts):
+        piece = part if isinstance(part, Reference | Unknown) else scalar_text(part)
+        if isinstance(piece, str):
+            if not piece:
+                continue
+            if merged and isinstance(merged[-1], str):
+                merged[-1] += piece
+                continue
+        merged.append(piece)
+    if not merged:
+        return ""
+    return merged[0] if len(merged) == 1 else Text(tuple(merged))
+
+
+def _flat(parts: Iterable[Value]) -> Iterator[Value]:
+    for part in parts:
+        if isinstance(part, Text):
+            yield from part.parts
+        else:
+            yield part
+
+
+def scalar_text(value: Value) -> str | Unknown:
+    """A known scalar as CloudFormation writes it into a text; anything else is unknown with the reason."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case None:
+            return Unknown("null has no text")
+        case _:
+            return Unknown("a list or a mapping stands where a text is wanted")
+
+
+def pieces(value: Value) -> tuple[Value, ...]:
+    """The parts of a text; a tuple of the value itself for anything else."""
+    return value.parts if isinstance(value, Text) else (value,)
+
+
+def references(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
+    """Every reference in a value, with its path; in both branches of an undecided `Fn::If` too."""
+    match value:
+        case Reference():
+            yield path, value
+        case Text(parts):
+            for part in parts:
+                yield from references(part, path)
+        case Encoded(clear):
+            yield from references(clear, path)
+        case Unknown(_, options):
+            for option in options:
+                yield from references(option, path)
+        case dict():
+            for key, item in value.items():
+                yield from references(item, (*path, key))
+        case list():
+            for position, item in enumerate(value):
+                yield from references(item, (*path, position))
+
+
+def unknowns(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Unknown]]:
+    """Every unknown in a value with the path at which it stands."""
+    match value:
+        case Unknown():
+            yield path, value
+        case Text(parts):
+            for part in parts:
+                yield from unknowns(part, path)
+        case Encoded(clear):
+            yield from unknowns(clear, path)
+        case dict():
+            for key, item in value.items():
+                yield from unknowns(item, (*path, key))
+        case list():
+            for position, item in enumerate(value):
+                yield from unknowns(item, (*path, position))
+
+
+def is_known(value: Value) -> bool:
+    """Whether a scalar is plainly known: no reference, no hole, not absent."""
+    return isinstance(value, str | int | float | bool)
