@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check bench bench-setup lock clean
 
 help:  ## say what each verb does
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml requirements/dev.lock
 	$(PYTHON) -m venv $(VENV)
@@ -22,8 +22,8 @@ $(VENV)-checkov/.ready: requirements/checkov.lock
 
 setup: $(VENV)/.ready $(VENV)-checkov/.ready  ## make the environments from the lock files
 
-demo: $(VENV)/.ready  ## build the sample's two regions in a temporary folder, prove them, say what was built
-	$(BIN)/python -m bicoastal.demo
+demo: setup  ## build the sample's two regions in a temporary folder, prove them, say what was built
+	$(BIN)/python -m tools.demo
 
 test: setup  ## every test: unit, property-based, validators, real PostgreSQL
 	$(BIN)/pytest -n auto
@@ -35,9 +35,19 @@ check: $(VENV)/.ready  ## ruff, mypy strict, import-linter, docs checks
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/docs
 
+bench-setup: $(VENV)/.ready $(VENV)-cdk/.ready  ## make the environment of the benchmarks' peer, the AWS CDK for Python (needs Node.js)
+
+$(VENV)-cdk/.ready: requirements/cdk.lock
+	$(PYTHON) -m venv $(VENV)-cdk
+	$(VENV)-cdk/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/cdk.lock
+	@touch $@
+
+bench: bench-setup  ## measure the bars against their limits and peers
+	$(BIN)/python -m bench.synth
+
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra dev pyproject.toml -o requirements/dev.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/checkov.in -o requirements/checkov.lock
+	for room in checkov cdk; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$room.in -o requirements/$$room.lock; done
 
 clean:  ## remove the environments and what tests leave
-	rm -rf $(VENV) $(VENV)-checkov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-checkov $(VENV)-cdk .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
