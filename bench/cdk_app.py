@@ -1,6 +1,5 @@
-"""The peer in `bench/synth.py`: the same resources, synthesized by the AWS CDK for Python. Runs in its own environment."""
+"""The peer in `bench/synth.py`: the same resources, synthesized by the AWS CDK for Python in its own environment."""
 
-# ruff: noqa: INP001
 from __future__ import annotations
 
 import json

@@ -1,7 +1,7 @@
-"""The bar of `synth`: whole process, both regions, in 0.5 s and in a tenth of what the Python CDK takes for the same resources.
+"""The bar of `synth`: whole process, both regions, in 0.5 s and in a tenth of what the Python CDK takes for the same.
 
-Both are started as a user starts them, in one run, the CDK with the same resource types, counts and properties. The CDK needs
-Node.js and an environment of its own: `make bench-setup`. Prints ratios; exits 1 when a bar is missed.
+Both are started as a user starts them, in one run, the CDK with the same resource types, counts and properties. The CDK
+needs Node.js and an environment of its own: `make bench-setup`. Prints ratios; exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIMIT_RATIO = 0.1
 
 
 def seconds(command: list[str], runs: int) -> list[float]:
-    """Wall time of each run of a command, in seconds. The first run, which compiles and fills caches, is not counted."""
+    """Wall time of each run of a command, in seconds. A first run, which compiles and fills caches, is not counted."""
     taken = []
     for attempt in range(runs + 1):
         start = time.perf_counter()
