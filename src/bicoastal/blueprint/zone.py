@@ -48,13 +48,14 @@ def zone(spec: Spec) -> Zone:
             "HostedZoneConfig": {"Comment": f"{spec.prefix}: delegate to its name servers at the registrar"},
             "HostedZoneFeatures": Commented(
                 {"EnableAcceleratedRecovery": True},
-                "Route 53's API lives in us-east-1. With this, records can be changed again about an hour after that region "
-                "is lost, not only when it is back; it has to be on beforehand. The failover itself changes no record.",
+                "Route 53's API lives in us-east-1. With this, records can be changed again about an hour after that "
+                "region is lost, not only when it is back; it has to be on beforehand. The failover itself changes "
+                "no record.",
             ),
         },
-        comment="Kept when the stack is deleted: a new zone gets other name servers, and a delegation to a deleted one can "
-        "be taken over by a stranger. Query logging is off: its log group can only be in us-east-1, whatever the home "
-        "region is, and it would hold resolvers' addresses there (M2, M7).",
+        comment="Kept when the stack is deleted: a new zone gets other name servers, and a delegation to a deleted "
+        "one can be taken over by a stranger. Query logging is off: its log group can only be in us-east-1, whatever "
+        "the home region is, and it would hold resolvers' addresses there (M2, M7).",
         DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
     )
