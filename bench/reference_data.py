@@ -1,7 +1,7 @@
-"""Writes `src/bicoastal/spec/data/*.json` anew: the instance types, database classes and versions that AWS offers where.
+"""Writes `src/bicoastal/spec/data/*.json` anew: what AWS offers where: instance types and so on.
 
 The facts are taken from what the installed cfn-lint and botocore carry; only the facts, in our own form. Run it after
-raising either of them: `.venv/bin/python bench/reference_data.py`. A test holds the shipped files against what is installed.
+raising either of them: `.venv/bin/python bench/reference_data.py`. A test compares them.
 """
 
 from __future__ import annotations

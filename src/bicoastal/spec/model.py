@@ -1,6 +1,6 @@
 """What a team writes in `bicoastal.yaml`. Everything with a default may be left out; a spec of 10-20 lines is complete.
 
-This page holds the fields, their defaults and their units. What is wrong across fields (overlapping networks, a backup in
+This page holds the fields, their defaults and units. What is wrong across fields (overlapping networks, a backup in
 a forbidden hour) is judged in `spec.checks`; reading, positions and messages are in `spec.load`.
 """
 
@@ -170,7 +170,7 @@ class Region(Model):
     at_capacity: AtCapacity = AtCapacity()
     backup: BackupWindow = BackupWindow()
     database_backup_window: DailyWindow = "08:00-08:30"
-    """UTC. RDS's own daily backup, which replication needs; 30 minutes or more. Choose the quietest: no promotion then."""
+    """UTC. RDS's own daily backup, which replication needs; 30 minutes or more, in a quiet time: it bars promotion."""
     maintenance_window: WeeklyWindow = "sun:09:30-sun:10:00"
     """UTC. RDS's weekly maintenance; at least 30 minutes."""
 

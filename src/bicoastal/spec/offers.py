@@ -10,11 +10,21 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 _FOLDER = Path(__file__).parent / "data"
 _GIB_PER_VCPU = {"c": 2, "m": 4, "r": 8}
 _BURSTABLE_GIB = {"nano": 0.5, "micro": 1.0, "small": 2.0, "medium": 4.0, "large": 8.0, "xlarge": 16.0, "2xlarge": 32.0}
+
+
+Table = Literal["regions", "instance_types", "database"]
+
+
+class Lookup(Protocol):
+    """`instance_types` or `database_classes`."""
+
+    def __call__(self, region: str | None = None) -> frozenset[str] | None:
+        """What is offered there; None if that is not known."""
 
 
 def regions() -> dict[str, str]:
@@ -38,7 +48,7 @@ def postgresql_versions() -> tuple[str, ...]:
     return tuple(_table("database")["versions"])
 
 
-def dated(table: Literal["regions", "instance_types", "database"]) -> str:
+def dated(table: Table) -> str:
     """The date of a list, such as `2026-11-24`."""
     date: str = _table(table)["date"]
     return date
