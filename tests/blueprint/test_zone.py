@@ -1,0 +1,24 @@
+"""The hosted zone: made or taken."""
+
+from __future__ import annotations
+
+from bicoastal.cfn.manifest import FromOutput, Literal
+from tests.support.regions import HOME, build
+from tests.support.route53 import resolved
+from tests.support.specs import spec
+
+
+def test_a_zone_of_the_spec_is_taken_and_none_is_made() -> None:
+    built = build(spec(domain={"name": "orders.example.com", "zone_id": "Z0123456789ABC"}))
+    assert built.zone.stack is None
+    assert built.names.stack.sources[HOME]["HostedZoneId"] == Literal("Z0123456789ABC")
+
+
+def test_the_made_zone_recovers_fast_and_outlives_its_stack() -> None:
+    stack = build(spec()).zone.stack
+    assert stack is not None
+    assert resolved(stack, {})["HostedZone"]["HostedZoneFeatures"] == {"EnableAcceleratedRecovery": True}
+    text = stack.to_yaml()
+    assert "DeletionPolicy: RetainExceptOnCreate" in text
+    assert "UpdateReplacePolicy: Retain" in text
+    assert build(spec()).names.stack.sources[HOME]["HostedZoneId"] == FromOutput("zone/us-east-1", "HostedZoneId")
