@@ -48,7 +48,7 @@ def _tidy(node: Any) -> Any:
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
-    tidy = {
+    tidy: dict[str, Any] = {
         key: {name: _tidy(item) for name, item in value.items()} if key in ("properties", "$defs") else _tidy(value)
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str))
