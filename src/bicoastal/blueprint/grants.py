@@ -1,7 +1,7 @@
-"""A grant is made where it is needed: the concern that owns a resource says who may do what with it, and `access` puts it into a role.
+"""A grant is made where it is needed: who owns a resource says what may be done with it, `access` puts it into a role.
 
-A grant names its resources by a function of the stack that uses it, because the role may stand in another stack than the
-resource: there the ARN is an input. This module knows no resource and creates none.
+A grant names its resources by a function of the stack that uses it, because the role may stand in another stack than
+the resource: there the ARN is an input. This module knows no resource and creates none.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from bicoastal.cfn.intrinsics import Value
 class Grant:
     """Permission for some actions on some resources, to be written into a role of any stack.
 
-    `sid` is letters and digits, and says what the permission is for. `resources` gives ARNs as values of the stack it is called
-    with. `condition` is IAM's: operator, then key, then value; pseudo parameters may be used in it, outputs of stacks may not.
+    `sid` is letters and digits, and says what the permission is for. `resources` gives ARNs as values of the stack it
+    is called with. `condition` is IAM's: operator, then key, then value; pseudo parameters may be used in it, outputs
+    of stacks may not.
     """
 
     sid: str

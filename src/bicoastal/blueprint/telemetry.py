@@ -1,6 +1,7 @@
-"""The names under which instances write logs and metrics, agreed between the roles that may write them and the agent that does.
+"""The names under which instances write logs and metrics, agreed between the roles that may and the agent that does.
 
-Log groups are declared by the concern that owns them, with retention and key: a role may write to these and create none.
+Log groups are declared by the concern that owns them, with retention and key: a role may
+write to these and create none.
 """
 
 from __future__ import annotations
