@@ -51,7 +51,7 @@ _WORDS = (
     ),
     ("could not find expected ':'", "a key without ':' (the line above or this one)", "Write `key: value`."),
     (
-        "expected ',' or '[]}]'",
+        "expected ',' or '[]}]'|expected node content",
         "a list or mapping in brackets is not closed, or lacks a ','",
         "Close the bracket or write the ','.",
     ),

@@ -27,6 +27,8 @@ MOST_TAGS: Final = 50 - len(RESERVED_TAGS)
 """AWS takes 50 tags on a resource, ours included."""
 RESERVED_VARIABLES: Final = ("HOST", "PORT")
 """Environment variables that the launch template sets."""
+RESERVED_PORTS: Final = {8079: "the closed read gate"}
+"""Ports of what runs beside the application on each instance."""
 RESERVED_PATH: Final = "/.well-known/bicoastal"
 """The switch and the checks of the load balancer live below it."""
 LONGEST_PREFIX, SHORTEST_PREFIX = 22, 16
@@ -326,6 +328,10 @@ def _app(spec: Spec) -> Iterator[Problem]:
         if any(ord(character) < 32 for character in value):
             remedy = "Write it on one line, or read it from a file of the application."
             yield Problem(("app", "environment", name), "a value cannot have line breaks or control characters", remedy)
+    if spec.app.port in RESERVED_PORTS:
+        yield Problem(
+            ("app", "port"), f"{spec.app.port} is taken by {RESERVED_PORTS[spec.app.port]}", "Write another port."
+        )
     health = spec.app.health_path
     if health == RESERVED_PATH or health.startswith(f"{RESERVED_PATH}/"):
         yield Problem(
