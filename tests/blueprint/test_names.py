@@ -1,4 +1,4 @@
-"""Who is sent where: the templates' records and checks, answered by Route 53's rules, in every state of both regions."""
+"""Who is sent where: the templates' records and checks, answered by Route 53's rules, in every state of both."""
 
 from __future__ import annotations
 

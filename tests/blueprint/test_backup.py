@@ -1,0 +1,213 @@
+"""Backups: on weekdays, of the primary alone, where data may be, kept against everybody, and restored to prove it."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bicoastal.blueprint.backup import SILENT_DAYS, START_WINDOW_MINUTES, Backup, Needs, backup, schedule
+from bicoastal.blueprint.restore import Landing
+from bicoastal.blueprint.stack import Output, Stack
+from bicoastal.blueprint.vault import Vault, vault
+from bicoastal.cfn.intrinsics import strip_comments
+from bicoastal.cfn.manifest import FromOutput, Literal, Live
+from bicoastal.spec.model import Spec
+from tests.support.specs import spec
+
+HOME, STANDBY = "us-east-1", "us-west-2"
+
+
+def build(of: Spec) -> tuple[Vault, Backup]:
+    def output(kind: str, name: str) -> Output:
+        return Output(kind, name, "String", name, (of.home, of.standby))
+
+    made = vault(of)
+    needs = Needs(
+        output("database", "DatabaseArn"),
+        output("foundation", "DataKeyArn"),
+        output("foundation", "BoundaryArn"),
+        output("foundation", "AlertTopicArn"),
+    )
+    return made, backup(of, made, needs, Landing(output("network", "VpcId"), output("network", "DataSubnets")))
+
+
+VAULT, BACKUP = build(spec())
+
+
+def resource(stack: Stack, logical_id: str) -> Any:
+    return strip_comments(stack.document["Resources"][logical_id])
+
+
+def rule() -> Any:
+    (found,) = resource(BACKUP.stack, "BackupPlan")["Properties"]["BackupPlan"]["BackupPlanRule"]
+    return found
+
+
+def literal(stack: Stack, region: str, parameter: str) -> str:
+    source = stack.sources[region][parameter]
+    assert isinstance(source, Literal)
+    return source.value
+
+
+class TestPlan:
+    """When, where to, for how long."""
+
+    @pytest.mark.parametrize("region", [HOME, STANDBY])
+    def test_it_runs_on_weekdays_in_the_regions_own_time(self, region: str) -> None:
+        window = spec().regions[region].backup
+        hour, minute = window.start.split(":")
+        assert rule()["ScheduleExpression"] == {"Ref": "BackupSchedule"}
+        assert rule()["ScheduleExpressionTimezone"] == {"Ref": "BackupTimeZone"}
+        expression = literal(BACKUP.stack, region, "BackupSchedule")
+        assert expression == f"cron({int(minute)} {int(hour)} ? * MON-FRI *)"
+        assert ZoneInfo(literal(BACKUP.stack, region, "BackupTimeZone")).key == window.time_zone
+
+    def test_the_schedule_is_as_aws_reads_it(self) -> None:
+        assert schedule("21:05", "MON-FRI") == "cron(5 21 ? * MON-FRI *)"
+        assert schedule("00:00", "SAT") == "cron(0 0 ? * SAT *)"
+
+    def test_the_start_window_is_one_that_aws_backup_takes(self) -> None:
+        assert rule()["StartWindowMinutes"] >= 60
+        assert rule()["CompletionWindowMinutes"] > rule()["StartWindowMinutes"]
+
+    def test_it_leaves_rdss_own_continuous_backup_alone(self) -> None:
+        assert rule()["EnableContinuousBackup"] is False
+
+    def test_a_copy_goes_to_the_other_regions_vault_and_expires_as_the_original(self) -> None:
+        (copy,) = rule()["CopyActions"]
+        assert copy["DestinationBackupVaultArn"] == {"Ref": "OtherBackupVaultArn"}
+        assert copy["Lifecycle"] == rule()["Lifecycle"] == {"DeleteAfterDays": {"Ref": "KeepDays"}}
+        for region, other in ((HOME, STANDBY), (STANDBY, HOME)):
+            source = BACKUP.stack.sources[region]["OtherBackupVaultArn"]
+            assert source == FromOutput(f"vault/{other}", "BackupVaultArn")
+
+
+class TestSelection:
+    """What is backed up."""
+
+    def test_it_is_the_database_where_it_is_the_primary_and_nothing_else(self) -> None:
+        selection = resource(BACKUP.stack, "PrimaryDatabase")
+        assert selection["Condition"] == "IsPrimary"
+        assert selection["Properties"]["BackupSelection"]["Resources"] == [{"Ref": "DatabaseArn"}]
+        assert set(selection["Properties"]["BackupSelection"]) == {"SelectionName", "IamRoleArn", "Resources"}
+
+    def test_which_region_that_is_is_live(self) -> None:
+        assert BACKUP.stack.sources[HOME]["DatabaseRole"] == Live(Literal("primary"))
+        assert BACKUP.stack.sources[STANDBY]["DatabaseRole"] == Live(Literal("replica"))
+
+
+class TestVault:
+    """Where it is kept, against whom."""
+
+    def test_nobody_ends_a_backup_before_its_time(self) -> None:
+        statements = resource(VAULT.stack, "BackupVault")["Properties"]["AccessPolicy"]["Statement"]
+        (lasting,) = [item for item in statements if "backup:DeleteRecoveryPoint" in item["Action"]]
+        assert (lasting["Effect"], lasting["Principal"]) == ("Deny", "*")
+        assert "Condition" not in lasting
+
+    def test_copies_may_only_go_where_the_spec_says(self) -> None:
+        statements = resource(VAULT.stack, "BackupVault")["Properties"]["AccessPolicy"]["Statement"]
+        (staying,) = [item for item in statements if item["Action"] == ["backup:CopyFromBackupVault"]]
+        (targets,) = staying["Condition"]["ForAllValues:ArnNotLike"]["backup:CopyTargets"]
+        there = "arn:${AWS::Partition}:backup:${OtherRegion}:${AWS::AccountId}:backup-vault:orders-production"
+        assert targets == {"Fn::Sub": there}
+        for region, other in ((HOME, STANDBY), (STANDBY, HOME)):
+            assert literal(VAULT.stack, region, "OtherRegion") == other
+
+    def test_its_lock_is_in_governance_mode_and_fits_both_regions_days(self) -> None:
+        regions = {
+            HOME: {"role": "home", "cidr": "10.10.0.0/16", "backup": {"keep_days": 35}},
+            STANDBY: {"role": "standby", "cidr": "10.20.0.0/16", "backup": {"keep_days": 14, "start": "12:00"}},
+        }
+        made, _ = build(spec(regions=regions))
+        lock = resource(made.stack, "BackupVault")["Properties"]["LockConfiguration"]
+        assert lock == {"MinRetentionDays": 14, "MaxRetentionDays": 35}
+
+    def test_it_and_its_key_outlive_the_stack(self) -> None:
+        assert resource(VAULT.stack, "BackupKey")["DeletionPolicy"] == "Retain"
+        kept = resource(VAULT.stack, "BackupVault")
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+        assert VAULT.stack.protected
+
+    def test_it_has_a_key_of_its_own_that_turns(self) -> None:
+        assert resource(VAULT.stack, "BackupVault")["Properties"]["EncryptionKeyArn"] == {
+            "Fn::GetAtt": ["BackupKey", "Arn"]
+        }
+        assert resource(VAULT.stack, "BackupKey")["Properties"]["EnableKeyRotation"] is True
+
+
+class TestRestore:
+    """The proof."""
+
+    def test_the_newest_backup_in_the_regions_own_vault_is_restored_every_week_after_fridays(self) -> None:
+        plan = resource(BACKUP.stack, "RestoreTestingPlan")["Properties"]
+        chosen = plan["RecoveryPointSelection"]
+        assert chosen["Algorithm"] == "LATEST_WITHIN_WINDOW"
+        assert chosen["IncludeVaults"] == [{"Ref": "BackupVaultArn"}]
+        assert literal(BACKUP.stack, HOME, "RestoreTestSchedule").endswith("? * SAT *)")
+
+    def test_nobody_reaches_what_is_restored(self) -> None:
+        selection = resource(BACKUP.stack, "RestoreTestingSelection")["Properties"]
+        overrides = selection["RestoreMetadataOverrides"]
+        assert overrides["publiclyAccessible"] == "false"
+        assert overrides["dbSubnetGroupName"] == {"Ref": "RestoreSubnets"}
+        group = resource(BACKUP.stack, "RestoredDatabase")["Properties"]
+        assert "SecurityGroupIngress" not in group
+        assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["127.0.0.1/32"]
+        assert overrides["vpcSecurityGroupIds"]["Fn::Join"][1][1] == {"Fn::GetAtt": ["RestoredDatabase", "GroupId"]}
+
+
+class TestRoles:
+    """What the jobs may do."""
+
+    @pytest.mark.parametrize("role", ["BackupRole", "RestoreRole"])
+    def test_they_are_bounded_and_take_no_wildcard_for_a_resource(self, role: str) -> None:
+        properties = resource(BACKUP.stack, role)["Properties"]
+        assert properties["PermissionsBoundary"] == {"Ref": "BoundaryArn"}
+        assert "ManagedPolicyArns" not in properties
+        (inline,) = properties["Policies"]
+        for statement in inline["PolicyDocument"]["Statement"]:
+            assert "*" not in statement["Resource"], statement["Sid"]
+            assert not any(action.endswith(":*") for action in statement["Action"])
+
+    def test_a_backup_job_cannot_delete_a_database_or_a_snapshot_that_it_did_not_make(self) -> None:
+        (inline,) = resource(BACKUP.stack, "BackupRole")["Properties"]["Policies"]
+        for statement in inline["PolicyDocument"]["Statement"]:
+            assert "rds:DeleteDBInstance" not in statement["Action"]
+            if "rds:DeleteDBSnapshot" in statement["Action"]:
+                assert all(item["Fn::Sub"].endswith(":snapshot:awsbackup:*") for item in statement["Resource"])
+
+    def test_a_restore_cannot_touch_the_database_that_is_in_service(self) -> None:
+        (inline,) = resource(BACKUP.stack, "RestoreRole")["Properties"]["Policies"]
+        for statement in inline["PolicyDocument"]["Statement"]:
+            if "rds:DeleteDBInstance" in statement["Action"]:
+                names = [item["Fn::Sub"].rpartition(":db:")[2] for item in statement["Resource"]]
+                assert names == ["awsbackup-restore-test-*", "orders-production-restored-*"]
+
+
+class TestNotices:
+    """Who hears of it."""
+
+    def test_every_kind_of_job_that_ends_badly_is_told(self) -> None:
+        kinds = {}
+        for logical_id in ("BackupFailed", "CopyFailed", "RestoreFailed"):
+            properties = resource(BACKUP.stack, logical_id)["Properties"]
+            pattern = properties["EventPattern"]
+            kinds[pattern["detail-type"][0]] = pattern["detail"]
+            assert [target["Arn"] for target in properties["Targets"]] == [{"Ref": "AlertTopicArn"}]
+        assert set(kinds) == {f"{job} Job State Change" for job in ("Backup", "Copy", "Restore")}
+        for detail in kinds.values():
+            states = detail.get("state") or detail["status"]
+            assert {"FAILED", "ABORTED", "EXPIRED"} <= set(states)
+
+    def test_the_alarm_on_silence_sleeps_over_a_weekend_and_wakes_on_a_missed_monday(self) -> None:
+        alarm = resource(BACKUP.stack, "NoBackup")
+        properties = alarm["Properties"]
+        span_hours = properties["Period"] * properties["EvaluationPeriods"] / 3600
+        friday_to_monday_hours = 72 + START_WINDOW_MINUTES / 60
+        assert friday_to_monday_hours + 8 < span_hours < friday_to_monday_hours + 24
+        assert properties["TreatMissingData"] == "breaching"
+        assert alarm["Condition"] == "IsPrimary"
+        assert properties["EvaluationPeriods"] == SILENT_DAYS
