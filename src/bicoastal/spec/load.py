@@ -84,6 +84,8 @@ def _problems_elsewhere(document: Document, error: ValidationError, folder: Path
     """Problems across fields, for a spec with wrong fields: in the groups where the fields themselves are right."""
     value = document.value
     wrong = set()
+    if error.error_count() > MAX_FINDINGS:
+        return []
     for problem in error.errors(include_url=False):
         if problem["type"] == "extra_forbidden":
             value = _replaced(value, problem["loc"], _REMOVED)
@@ -119,7 +121,7 @@ def _replaced(value: Any, path: Sequence[Step], new: object) -> Any:
 def _translated(document: Document, error: ValidationError) -> Iterator[Finding]:
     details = error.errors(include_url=False)
     meant = set()
-    for problem in details:
+    for problem in details[: MAX_FINDINGS + 1]:
         if problem["type"] == "extra_forbidden" and (near := nearest_key(problem["loc"])):
             meant.add((*problem["loc"][:-1], near))
     for problem in details[: MAX_FINDINGS + 1]:
@@ -129,7 +131,8 @@ def _translated(document: Document, error: ValidationError) -> Iterator[Finding]
         if path[:1] == ("domain",) and isinstance(document.value.get("domain"), str):
             path = path[:1]
         title, remedy = in_words(problem, path)
-        yield _finding(document, path, title, remedy, value=problem["type"] not in ("extra_forbidden", "missing"))
+        at_value = problem["type"] not in ("extra_forbidden", "missing") and problem["loc"][-1] != "[key]"
+        yield _finding(document, path, title, remedy, value=at_value)
 
 
 def _located(document: Document, problem: Problem) -> Finding:

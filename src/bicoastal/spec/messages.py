@@ -144,7 +144,7 @@ _EXAMPLES: Final = {
 
 def _choices(expected: str, given: Any) -> str:
     choices = [choice.strip("'") for choice in expected.replace(" or ", ", ").split(", ")]
-    near = get_close_matches(str(given), choices, 1, 0.6)
+    near = get_close_matches(given, choices, 1, 0.6) if isinstance(given, str) else []
     return "one of: " + ", ".join(choices) + "." + (f" Did you mean `{near[0]}`?" if near else "")
 
 
