@@ -2,8 +2,9 @@
 
 AWS Backup cannot start an RDS backup in the hour before or during the instance's maintenance window or its
 automated-backup window. Its schedule is local time, RDS's windows are UTC: so the start is looked at in each offset
-that the zone has in a year, on each weekday, and a Monday night there may be a Tuesday here. Pure arithmetic: the years
-looked at are fixed, not today's, so that the same spec gives the same answer tomorrow.
+that the zone has in a year, on each weekday, and a Monday night there may be a Tuesday here. The length of its start
+window does not matter: a job that could not begin is tried again every ten minutes (BackupRule, startWindowMinutes).
+Pure arithmetic: the years looked at are fixed, not today's, so that a spec gets the same answer tomorrow.
 """
 
 from __future__ import annotations
