@@ -1,0 +1,80 @@
+"""What an operator asks of the local database, each answered by one JSON object: fence, unfence, probe.
+
+They act where the local database is a primary and refuse elsewhere; `failover` and `switchover` call them through SSM.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from bicoastal.kit.aws_cli import AwsCli
+from bicoastal.kit.config import Config
+from bicoastal.kit.database import INSUFFICIENT_PRIVILEGE, READ_ONLY_TRANSACTION, DatabaseError, Server, Session
+from bicoastal.kit.errors import RefusedError, UnavailableError
+from bicoastal.kit.fence import Reason
+
+APPLICATION_NAME = "bicoastal kit command"
+_EXPEL_DEADLINE_S = 30.0
+_EPOCH_REFUSED = "BC001"
+
+
+def fence(config: Config, aws: AwsCli, epoch: int, reason: str) -> dict[str, object]:
+    """Stop writes and end the sessions that could still finish one. Raises UnavailableError if some do not end."""
+    if reason == Reason.ISOLATED:
+        raise RefusedError(
+            f"the reason {reason!r} is the kit's own: it lifts such a fence by itself. Give another one."
+        )
+    with _primary(config, aws) as session:
+        said = str(session.one("SELECT bicoastal.fence(:epoch, :reason) AS said", epoch=epoch, reason=reason)["said"])
+        if said == "stale":
+            raise RefusedError(f"epoch {epoch} is not above what this database has; see `status`.")
+        deadline = time.monotonic() + _EXPEL_DEADLINE_S
+        while remaining := session.one("SELECT bicoastal.expel(1000) AS remaining")["remaining"]:
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"fenced, but {remaining} sessions from before did not end in {_EXPEL_DEADLINE_S:g} s."
+                )
+        if said.startswith("leaky"):
+            raise UnavailableError(f"fenced, but not tight: {said}. Revoke that grant as its grantor.")
+        return {"fenced": True, "epoch": epoch, "reason": reason, "already": said == "already"}
+
+
+def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
+    """Lift the fence and raise the epoch. Raises RefusedError for an epoch that is too low."""
+    with _primary(config, aws) as session:
+        try:
+            said = session.one("SELECT bicoastal.unfence(:epoch) AS said", epoch=epoch)["said"]
+        except DatabaseError as error:
+            if error.code == _EPOCH_REFUSED:
+                raise RefusedError(str(error)) from error
+            raise
+        return {"fenced": False, "epoch": epoch, "change": said}
+
+
+def probe(config: Config, aws: AwsCli) -> dict[str, object]:
+    """Write as the application does and read it back: the only proof that writes are possible."""
+    credential = aws.credential(config.database.secrets.app, name="app")
+    nonce = secrets.token_hex(8)
+    begun = time.monotonic()
+    with Server.local(config).connect(credential, "bicoastal kit probe") as session:
+        try:
+            session.query("UPDATE bicoastal.probe SET written_at = clock_timestamp(), nonce = :nonce", nonce=nonce)
+        except DatabaseError as error:
+            if error.code in (READ_ONLY_TRANSACTION, INSUFFICIENT_PRIVILEGE):
+                raise RefusedError(f"the application cannot write: {error}") from error
+            raise
+        written = session.one("SELECT nonce FROM bicoastal.probe")["nonce"]
+        # Another probe may have come between; that one's row proves the same.
+        return {"writes": written is not None, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def _primary(config: Config, aws: AwsCli) -> Session:
+    session = Server.local(config).connect(aws.credential(config.database.secrets.kit, name="kit"), APPLICATION_NAME)
+    try:
+        if session.one("SELECT pg_is_in_recovery() AS replica")["replica"]:
+            raise RefusedError(f"the database in {config.region} is a replica; it takes its fence from its primary.")
+    except BaseException:
+        session.close()
+        raise
+    return session

@@ -1,0 +1,61 @@
+"""Brings the application and the database's certificates to this instance, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+from bicoastal.kit.aws_cli import AwsCli
+from bicoastal.kit.config import Config
+from bicoastal.kit.errors import ConfigurationError, UnavailableError
+
+_MARK = ".bicoastal-version"
+_CERTIFICATES_KEY = "ca/rds.pem"
+
+
+def fetch(config: Config, aws: AwsCli) -> dict[str, str]:
+    """Do it; returns what is there now. What is there already is left alone."""
+    try:
+        config.root.mkdir(parents=True, exist_ok=True)
+        _certificates(config, aws)
+        _application(config, aws)
+    except OSError as error:
+        raise UnavailableError(f"{error.filename or config.root}: cannot be written: {error.strerror}.") from error
+    return {"application": config.application.version, "certificates": str(config.certificates)}
+
+
+def _certificates(config: Config, aws: AwsCli) -> None:
+    if config.certificates.exists():
+        return
+    config.certificates.parent.mkdir(parents=True, exist_ok=True)
+    fresh = config.certificates.with_suffix(".new")
+    aws.download(config.bucket, _CERTIFICATES_KEY, fresh)
+    fresh.chmod(0o644)
+    fresh.replace(config.certificates)
+
+
+def _application(config: Config, aws: AwsCli) -> None:
+    version, target = config.application.version, config.app_folder
+    mark = target / _MARK
+    if mark.is_file() and mark.read_text(encoding="ascii") == version:
+        return
+    with tempfile.TemporaryDirectory(prefix=".app-", dir=config.root) as room:
+        archive, fresh = Path(room) / "bundle.tar.gz", Path(room) / "app"
+        aws.download(config.bucket, f"applications/{version}.tar.gz", archive)
+        with archive.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(version):
+            raise ConfigurationError(f"applications/{version}.tar.gz has the content {digest[:16]}; upload it again.")
+        try:
+            with tarfile.open(archive) as bundle:
+                # Refuses absolute names, links out of the folder, devices and owners.
+                bundle.extractall(fresh, filter="data")
+        except (tarfile.TarError, EOFError) as error:
+            raise ConfigurationError(f"applications/{version}.tar.gz cannot be unpacked: {error}.") from error
+        (fresh / _MARK).write_text(version, encoding="ascii")
+        fresh.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.replace(target)
