@@ -1,7 +1,7 @@
 """Passwords of the database's roles and the application's own secrets: made at home, copied to the standby (D8).
 
-They are ours, not RDS's: RDS refuses to manage the master's password where a read replica exists. A region reads its own
-copy, so that a failover asks nothing of the lost one; a secret is changed in the home region only, and waits for `rejoin`.
+They are ours, not RDS's: RDS refuses to manage the master's password where a read replica exists. A region reads its
+own copy, so that a failover asks nothing of the lost one; a secret is changed at home only, and waits for `rejoin`.
 
 Who may read them is granted here and nowhere else. There is no resource policy: it would have to name whoever deploys
 (the master's password is resolved with their rights), and one that forgets them locks everybody out. Reading needs a
@@ -10,6 +10,8 @@ grant on the secret and one on its key, and the key's grant is bound to the secr
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -129,6 +131,7 @@ def _password(stack: Stack, key: Output, role: str, username: str, purpose: str)
         stack,
         key,
         f"{role.capitalize()}Secret",
+        f"{role.capitalize()}CredentialsArn",
         name=f"database/{role}",
         description=f"{purpose} A JSON object: username, password.",
         value={"GenerateSecretString": generated},
@@ -139,11 +142,12 @@ def _empty(stack: Stack, key: Output, variable: str) -> tuple[Output, str]:
     return _secret(
         stack,
         key,
-        _logical(variable),
+        f"AppSecret{_camel(variable)}",
+        _output_name(variable),
         name=f"app/{variable}",
         description=f"Given to the application as {variable}.",
-        comment="Created without a value: fill it in with `aws secretsmanager put-secret-value`. Until then an instance "
-        "that needs it does not start, rather than run with a value that nobody chose.",
+        comment="Created without a value: fill it in with `aws secretsmanager put-secret-value`. Until then an "
+        "instance that needs it does not start, rather than run with a value that nobody chose.",
     )
 
 
@@ -151,6 +155,7 @@ def _secret(
     stack: Stack,
     key: Output,
     logical_id: str,
+    output_name: str,
     *,
     name: str,
     description: str,
@@ -175,12 +180,19 @@ def _secret(
         DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
     )
-    return stack.output(f"{logical_id}Arn", secret.ref, f"{full_name}, in the home region."), full_name
+    return stack.output(output_name, secret.ref, f"{full_name}, in the home region."), full_name
 
 
-def _logical(variable: str) -> str:
-    """`STRIPE_API_KEY` as `AppSecretStripeApiKey`; two underscores in a row stay visible, or two ids could be one."""
-    return "AppSecret" + "".join(word.capitalize() or "Underscore" for word in variable.split("_"))
+def _camel(variable: str) -> str:
+    """`STRIPE_API_KEY` as `StripeApiKey`; two underscores in a row stay visible, or two names could be one."""
+    return "".join(word.capitalize() or "Underscore" for word in variable.split("_"))
+
+
+def _output_name(variable: str) -> str:
+    """`AppStripeApiKeyArn`. It becomes the name of a parameter, and AWS's validator takes some words for passwords."""
+    if re.search("secret|password|passphrase", variable, re.IGNORECASE):
+        return f"App{hashlib.sha256(variable.encode()).hexdigest()[:12]}Arn"
+    return f"App{_camel(variable)}Arn"
 
 
 def _any_region(names: Iterable[str]) -> list[Value]:

@@ -124,8 +124,8 @@ def _load(spec: Spec) -> list[_Alarm]:
                 "CPUSurplusCreditsCharged",
                 ">",
                 0,
-                "The burstable class works above its baseline for longer than its credits last, and costs more for it: a "
-                "class that does not burst would be cheaper.",
+                "The burstable class works above its baseline for longer than its credits last, and costs more for it: "
+                "a class that does not burst would be cheaper.",
                 minutes=60,
                 missing="notBreaching",
             )
@@ -134,7 +134,7 @@ def _load(spec: Spec) -> list[_Alarm]:
 
 
 def _memory(spec: Spec) -> list[_Alarm]:
-    """Limits that follow from the class's memory; where it is not known there is nothing to compare with, and no alarm."""
+    """Limits that follow from the class's memory; where that is not known there is no number, and no alarm."""
     memory = offers.memory_gib(spec.database.instance_class)
     if memory is None:
         return []

@@ -122,7 +122,7 @@ def _live_parameters(stack: Stack) -> None:
         AllowedPattern="^$|^arn:[a-z-]+:rds:[a-z0-9-]+:[0-9]{12}:db:[A-Za-z0-9-]+$",
     )
     stack.condition("BornNew", equals(ref("DatabaseOrigin"), ORIGIN_NEW))
-    # Both, so that nothing follows from the one mistake that could do harm: calling an instance that was born new a replica.
+    # Both, so that nothing follows from the one mistake that could do harm: calling what was born new a replica.
     stack.condition(
         "IsReplica",
         all_of(equals(ref("DatabaseOrigin"), ORIGIN_REPLICA), equals(ref("DatabaseRole"), ROLE_REPLICA)),

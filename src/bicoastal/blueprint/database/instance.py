@@ -68,8 +68,8 @@ def add_instance(
         "DatabaseInstance",
         "AWS::RDS::DBInstance",
         properties,
-        comment="Named by its generation. The next generation is created beside this one, which stays for inspection. A "
-        "replacement without a new generation cannot happen: the name is taken, and the update fails before it harms.",
+        comment="Named by its generation. The next generation is created beside this one, which stays for inspection. "
+        "A replacement without a new generation cannot happen: the name is taken, and the update fails first.",
         depends_on=logs.of(),
         data_class=DataClass.CUSTOMER,
         accept={**_ACCEPTED, **_ACCEPTED_FOR_ORIGINS, **_accepted_version(stack.spec)},
@@ -126,8 +126,8 @@ def _only_when_born_new(stack: Stack, secrets: Secrets) -> dict[str, Value]:
     return {
         "MasterUsername": Commented(
             if_("BornNew", MASTER_USERNAME),
-            "This and the next five come from the source when the instance was born as a replica. They depend on how it "
-            "was born and not on what it is now, or a promotion would replace the database.",
+            "This and the next five come from the source when the instance was born as a replica. They depend on how "
+            "it was born and not on what it is now, or a promotion would replace the database.",
         ),
         "MasterUserPassword": if_("BornNew", password),
         "DBName": if_("BornNew", database.name),
@@ -193,14 +193,17 @@ def _chooses_minor_version(spec: Spec) -> bool:
 
 
 _ACCEPTED: Final = {
-    "CKV_AWS_161": "Roles sign in with passwords of their own from Secrets Manager. IAM authentication would be a second "
-    "way in that nobody uses, and would make every new connection depend on another service.",
+    "CKV_AWS_161": "Roles sign in with passwords of their own from Secrets Manager. IAM authentication would be a "
+    "second way in that nobody uses, and would make every new connection depend on another service.",
 }
 
 _ACCEPTED_FOR_ORIGINS: Final = {
     "CKV_AWS_16": "Encrypted from birth, or because its source is; the check does not read the condition.",
     "E3720": "A promoted replica has a key and not StorageEncrypted: adding that later would replace it.",
     "W3691": "The check does not read the condition; the spec's version is held against RDS's list.",
+    "F3020": "The check does not read the conditions: none of these is there together with a source.",
+    "E9006": "The check does not read the condition: it takes an absent version for an empty one.",
+    "W9008": "Encrypted from birth, or because its source is; the check does not read the condition.",
 }
 
 _ACCEPTED_FOR_READERS: Final = {

@@ -1,8 +1,8 @@
 """Where the database's logs go, and the role that lets RDS write the operating system's metrics.
 
 Log groups are declared before the instance: RDS creates a missing one by itself, with no retention and no key. One is
-not ours to declare: `RDSOSMetrics`, which enhanced monitoring writes to, is one for the whole account and region, shared
-with every other database there. RDS creates it with 30 days of retention, by the role below.
+not ours to declare: `RDSOSMetrics`, which enhanced monitoring writes to, is one for the whole account and region,
+shared with every other database there. RDS creates it with 30 days of retention, by the role below.
 """
 
 from __future__ import annotations
