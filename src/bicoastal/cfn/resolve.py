@@ -68,6 +68,7 @@ class Evaluator:
         """
         self.template = template
         self.stack = stack
+        self._stack_name = stack_name
         self.region = region
         self.absent = absent
         self.surroundings: Surroundings = surroundings or Alone()
@@ -92,6 +93,18 @@ class Evaluator:
         self.resources, self.origins = expanded(template.section("Resources"), "Resources", self.value)
         self.outputs, self.output_origins = expanded(template.section("Outputs"), "Outputs", self.value)
         self._condition_bodies, _ = expanded(template.section("Conditions"), "Conditions", self.value)
+
+    def with_parameter(self, name: str, value: Value) -> Evaluator:
+        """The same template, if a parameter had another value."""
+        return Evaluator(
+            self.template,
+            stack=self.stack,
+            stack_name=self._stack_name,
+            region=self.region,
+            parameters={**self._given, name: lambda: value},
+            surroundings=self.surroundings,
+            absent=self.absent,
+        )
 
     def value(self, node: Any) -> Value:
         """Evaluate any part of the template."""

@@ -1,0 +1,70 @@
+"""`bicoastal review`: hold templates against what was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bicoastal.cfn.deployment import Deployment, read_deployment
+from bicoastal.review.asked import judge_all
+from bicoastal.review.demand import Demand, demand_of, two_region_web
+from bicoastal.review.report import as_json, as_text
+from bicoastal.review.verdict import Verdict
+
+DEFAULT_SPEC = Path("bicoastal.yaml")
+
+
+@click.command("review")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH]...")
+@click.option(
+    "-s",
+    "--spec",
+    type=click.Path(path_type=Path),
+    help="What was asked for; bicoastal.yaml, if it is there. Without one, a web application in two regions.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="FILE=REGION[,REGION]",
+    help="Where a template without a manifest is deployed; us-east-1 if nothing is said. Repeat for more files.",
+)
+@click.pass_context
+def command(
+    context: click.Context, paths: tuple[Path, ...], spec: Path | None, form: str, regions: tuple[str, ...]
+) -> None:
+    """Hold templates against what was asked: what is delivered, what is missing, what cannot be told.
+
+    PATH is the folder that `synth` wrote (deployment/, if none is named), or templates of anybody's.
+    Ends with 0 when every row is delivered, 1 when one is not.
+    """
+    deployment = read_deployment(paths or (Path("deployment"),), _placed(regions))
+    rows = judge_all(deployment, _demand(spec, deployment))
+    if form == "json":
+        click.echo(as_json(rows, deployment), nl=False)
+    else:
+        for line, color in as_text(rows, deployment):
+            click.secho(line, fg=color or None)
+    context.exit(0 if all(row.verdict is Verdict.DELIVERED for row in rows) else 1)
+
+
+def _demand(spec: Path | None, deployment: Deployment) -> Demand:
+    """What the spec says; without one, what the deployment's own regions imply."""
+    if spec is None and not DEFAULT_SPEC.is_file():
+        home = deployment.home or "us-east-1"
+        return two_region_web(home, deployment.standby or ("us-west-2" if home != "us-west-2" else "us-east-1"))
+    from bicoastal.spec.load import load  # noqa: PLC0415 - pydantic takes longer to import than a review takes
+
+    return demand_of(load(spec or DEFAULT_SPEC))
+
+
+def _placed(regions: tuple[str, ...]) -> dict[str, str]:
+    placed = {}
+    for entry in regions:
+        file, equals, region = entry.rpartition("=")
+        if not equals or not file or not region:
+            raise click.BadParameter(f"{entry!r} is not FILE=REGION", param_hint="--region")
+        placed[file] = region
+    return placed

@@ -1,0 +1,126 @@
+"""What a row is judged on: the deployment, the demand, and their models, each built once and only when asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from bicoastal.cfn.deployment import Deployment, Resource
+from bicoastal.cfn.values import Value
+from bicoastal.review.demand import Demand
+from bicoastal.review.model.identity import Identities
+from bicoastal.review.model.names import Names
+from bicoastal.review.model.network import Network
+from bicoastal.review.model.resolution import Resolution
+from bicoastal.review.model.service import Balancer, Fleet, balancers, fleets
+from bicoastal.review.model.signals import Signals
+
+DATABASE = "AWS::RDS::DBInstance"
+
+
+class Case:
+    """A deployment held against a demand."""
+
+    def __init__(self, deployment: Deployment, demand: Demand) -> None:
+        self.deployment = deployment
+        self.demand = demand
+        self.regions = (demand.home.name, demand.standby.name)
+        self._networks: dict[str, Network] = {}
+        self._fleets: dict[str, list[Fleet]] = {}
+        self._balancers: dict[str, list[Balancer]] = {}
+
+    def network(self, region: str) -> Network:
+        """The networks of a region."""
+        if region not in self._networks:
+            self._networks[region] = Network(self.deployment, region)
+        return self._networks[region]
+
+    def fleets(self, region: str) -> list[Fleet]:
+        """The Auto Scaling groups of a region."""
+        if region not in self._fleets:
+            self._fleets[region] = fleets(self.deployment, region)
+        return self._fleets[region]
+
+    def fleet(self, region: str) -> Fleet | None:
+        """The fleet behind the region's balancer, or the only one there is."""
+        served = {id(target) for one in self.balancers(region) for target in one.targets}
+        found = self.fleets(region)
+        behind = [item for item in found if any(id(target) in served for target in item.targets)]
+        return next(iter(behind or found), None)
+
+    def balancers(self, region: str) -> list[Balancer]:
+        """The application load balancers of a region."""
+        if region not in self._balancers:
+            self._balancers[region] = balancers(self.deployment, region)
+        return self._balancers[region]
+
+    def balancer(self, region: str) -> Balancer | None:
+        """The region's public balancer."""
+        found = self.balancers(region)
+        public = [item for item in found if item.resource.get("Scheme", default="internet-facing") == "internet-facing"]
+        return next(iter(public or found), None)
+
+    @cached_property
+    def names(self) -> Names:
+        """DNS records and health checks."""
+        return Names(self.deployment)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """Alarms, and who publishes what they look at."""
+        machines = {
+            id(fleet.resource): fleet.machine
+            for region in self.regions
+            for fleet in self.fleets(region)
+            if fleet.machine
+        }
+        return Signals(self.deployment, machines)
+
+    @cached_property
+    def identities(self) -> Identities:
+        """Roles and what they may do."""
+        return Identities(self.deployment)
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """What the records answer in a situation."""
+        return Resolution(self.deployment, self.names, self.signals, self.demand.fleet_max)
+
+    @cached_property
+    def public_name(self) -> str:
+        """The name that users ask for: the spec's, or else the shortest one that leads to a balancer."""
+        if self.demand.domain:
+            return self.demand.domain.lower()
+        leading = [record.name for record in self.names.records if self.names.balancers(record)]
+        return min(leading, key=lambda name: (name.count("."), len(name)), default="")
+
+    # Databases.
+
+    def databases(self, region: str = "") -> list[Resource]:
+        """PostgreSQL instances, in a region if one is named."""
+        return self.deployment.of_type(DATABASE, region=region)
+
+    def source(self, database: Resource) -> Resource | None:
+        """The instance that a replica copies; None for one that copies none, or one that isn't here."""
+        return self.deployment.resource(self._source(database))
+
+    def is_replica(self, database: Resource) -> bool:
+        """Whether an instance copies another one."""
+        return self._source(database) is not None
+
+    def _source(self, database: Resource) -> Value:
+        return database.get("SourceDBInstanceIdentifier")
+
+    @cached_property
+    def primary(self) -> Resource | None:
+        """The instance that takes writes in the home region."""
+        own = [item for item in self.databases(self.regions[0]) if not self.is_replica(item)]
+        return next(iter(own), None)
+
+    @cached_property
+    def standby_replica(self) -> Resource | None:
+        """The replica in the standby region that copies an instance of the home region."""
+        for item in self.databases(self.regions[1]):
+            source = self.source(item)
+            if source is not None and source.region == self.regions[0]:
+                return item
+        return None

@@ -1,0 +1,1 @@
+"""What templates mean, by concern: networks, machines, identities, signals, names. Rows and rules judge these."""

@@ -1,0 +1,110 @@
+"""The asked/delivered table, as text for people and as data for machines. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bicoastal.cfn.deployment import Deployment
+from bicoastal.review.verdict import RowVerdict, Verdict
+
+_WIDTH = 100
+_SHOWN = 6
+"""Lines of what is missing shown for a row; the rest are counted, and are in the JSON."""
+_MARKS = {
+    Verdict.DELIVERED: ("✓", "green"),
+    Verdict.PARTLY: ("~", "yellow"),
+    Verdict.MISSING: ("✗", "red"),
+    Verdict.UNKNOWN: ("?", "yellow"),
+}
+
+
+def as_data(rows: Sequence[RowVerdict], deployment: Deployment) -> dict[str, Any]:
+    """The contract of `review --format json`."""
+    return {
+        "asked": [
+            {
+                "id": row.id,
+                "title": row.title,
+                "verdict": row.verdict.value,
+                "evidence": [
+                    {
+                        "template": item.template,
+                        "region": item.region,
+                        "resource": item.resource,
+                        "line": item.line,
+                        "text": item.text,
+                    }
+                    for item in row.evidence
+                ],
+                "missing": [*row.missing, *(f"can't tell: {doubt}" for doubt in row.doubts)],
+            }
+            for row in rows
+        ],
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity.value,
+                "title": finding.title,
+                "detail": finding.detail,
+                "remedy": finding.remedy,
+                "template": finding.template or finding.location.file,
+                "region": finding.region,
+                "resource": finding.resource,
+                "path": list(finding.location.path),
+                "line": finding.location.position.line if finding.location.position else 0,
+                "column": finding.location.position.column if finding.location.position else 0,
+            }
+            for finding in deployment.findings
+        ],
+    }
+
+
+def as_json(rows: Sequence[RowVerdict], deployment: Deployment) -> str:
+    """The same as text, a line at the end."""
+    return json.dumps(as_data(rows, deployment), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_text(rows: Sequence[RowVerdict], deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Lines with the color that they may be shown in (empty for none): one screen, details only for what is not delivered."""
+    regions = " and ".join(deployment.regions)
+    stacks = len(deployment.stacks)
+    resources = len(deployment.resources)
+    yield f"{resources} resources in {stacks} stack{'s' if stacks != 1 else ''}, {regions or 'no region'}", ""
+    yield "", ""
+    width = max(len(row.title) for row in rows)
+    for row in rows:
+        mark, color = _MARKS[row.verdict]
+        yield f" {mark} {row.id:<4}{row.title:<{width}}  {row.verdict.value}", color
+    undone = [row for row in rows if row.verdict is not Verdict.DELIVERED]
+    for row in undone:
+        yield "", ""
+        yield f"{row.id}  {row.title}: {row.verdict.value}", ""
+        yield from ((line, "") for line in _details(row))
+    for finding in deployment.findings:
+        yield "", ""
+        yield str(finding), ""
+    yield "", ""
+    yield _conclusion(rows, undone), ""
+
+
+def _details(row: RowVerdict) -> Iterator[str]:
+    lines = [*(("  -", text) for text in row.missing), *(("  ?", text) for text in row.doubts)]
+    for mark, text in lines[:_SHOWN]:
+        yield from textwrap.wrap(text, _WIDTH, initial_indent=f"{mark} ", subsequent_indent="    ")
+    if len(lines) > _SHOWN:
+        yield f"    and {len(lines) - _SHOWN} more of the kind (--format json has all of them)"
+    if row.evidence and row.missing:
+        there = list(dict.fromkeys(f"{item.resource} ({item.text})" for item in row.evidence))
+        text = "there is: " + ", ".join(there[:3]) + (", ..." if len(there) > 3 else "")
+        yield from textwrap.wrap(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def _conclusion(rows: Sequence[RowVerdict], undone: Sequence[RowVerdict]) -> str:
+    if not undone:
+        return f"All {len(rows)} rows are delivered."
+    count = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
+    parts = [f"{count[verdict]} {verdict.value}" for verdict in Verdict if count[verdict]]
+    return f"Of {len(rows)} rows: {', '.join(parts)}."

@@ -1,0 +1,257 @@
+"""M5: Multi-AZ PostgreSQL at home, a promotable replica in the standby, both kinds of manual failover."""
+
+from __future__ import annotations
+
+from bicoastal.cfn.deployment import Resource
+from bicoastal.cfn.values import Unknown
+from bicoastal.review.case import Case
+from bicoastal.review.model.network import Kind
+from bicoastal.review.verdict import Judgement, number, same, where, yes
+
+TITLE = "Multi-AZ PostgreSQL with a promotable replica in the other region"
+
+ON_DEMAND = ("MasterUsername", "MasterUserPassword", "DBName", "ManageMasterUserPassword")
+"""Refused on a read replica."""
+
+
+def judge(case: Case) -> Judgement:
+    """The pair of databases, what protects them, and the ways to move the primary."""
+    judgement = Judgement()
+    primary, replica = case.primary, case.standby_replica
+    if primary is None:
+        judgement.lacks(f"{case.regions[0]} has no PostgreSQL primary.")
+    else:
+        _instance(case, judgement, primary)
+        _primary(judgement, primary)
+    if replica is None:
+        judgement.lacks(f"{case.regions[1]} has no read replica of the database in {case.regions[0]}.")
+    else:
+        _instance(case, judgement, replica)
+        _replica(case, judgement, replica, primary)
+    for region in case.regions:
+        _more_replicas(case, judgement, region)
+        _in_region_failover(case, judgement, region)
+    _secrets(case, judgement)
+    return judgement
+
+
+def _instance(case: Case, judgement: Judgement, item: Resource) -> None:
+    """What holds for both, so that a promoted replica lacks nothing."""
+    judgement.expect(item, ("MultiAZ",), True, "it is not Multi-AZ", "Multi-AZ")
+    if item.get("Engine") not in ("postgres", None) or (item.get("Engine") is None and not case.is_replica(item)):
+        judgement.lacks(f"{where(item)} is no PostgreSQL.")
+    wanted = case.demand.engine_version
+    version = item.get("EngineVersion")
+    if wanted and version is not None and not str(version).startswith(wanted):
+        judgement.lacks(f"{where(item)} runs version {version}, not {wanted}.")
+    judgement.expect(item, ("StorageEncrypted",), True, "its storage is not encrypted")
+    if not (number(item.get("BackupRetentionPeriod")) or 0) >= 1:
+        judgement.lacks(f"{where(item)} keeps no automated backups: it cannot be (or become) a replication source.")
+    _subnets(case, judgement, item)
+    _parameters(case, judgement, item)
+    _monitoring(case, judgement, item)
+    _watched(case, judgement, item)
+
+
+def _subnets(case: Case, judgement: Judgement, item: Resource) -> None:
+    group = case.deployment.resource(item.get("DBSubnetGroupName"))
+    if group is None:
+        judgement.lacks(f"{where(item)} has no subnet group: it would stand in the default VPC.")
+        return
+    subnets = [case.network(item.region).subnet(value) for value in group.items("SubnetIds")]
+    zones = {subnet.zone for subnet in subnets if subnet is not None}
+    if None in subnets:
+        judgement.unsure(f"{where(group)}: a subnet of it is not among these templates.")
+    if len(zones) < 2:
+        judgement.lacks(f"{where(group)} spans {len(zones)} Availability Zone(s).")
+    for subnet in subnets:
+        if subnet is not None and subnet.kind is Kind.PUBLIC:
+            judgement.lacks(f"{where(item)} stands in {subnet.resource.logical_id}, which is open to the internet.")
+    if item.get("PubliclyAccessible") is None:
+        judgement.unsure(f"{where(item)} does not say that it is not publicly accessible.")
+    elif not same(item.get("PubliclyAccessible"), False):
+        judgement.lacks(f"{where(item)} is publicly accessible.")
+
+
+def _parameters(case: Case, judgement: Judgement, item: Resource) -> None:
+    group = case.deployment.resource(item.get("DBParameterGroupName"))
+    if group is None:
+        judgement.lacks(
+            f"{where(item)} has no parameter group: TLS is not forced, and a dead replica can fill its disk."
+        )
+        return
+    judgement.expect(group, ("Parameters", "rds.force_ssl"), 1, "TLS is not forced")
+    kept = number(group.get("Parameters", "max_slot_wal_keep_size"))
+    if kept is None or kept < 0:
+        judgement.lacks(f"{where(group)} lets a dead replica region fill the primary's disk (max_slot_wal_keep_size).")
+
+
+def _monitoring(case: Case, judgement: Judgement, item: Resource) -> None:
+    if not (number(item.get("MonitoringInterval")) or 0) > 0:
+        judgement.lacks(f"{where(item)}: enhanced monitoring is off.")
+        return
+    role = case.deployment.resource(item.get("MonitoringRoleArn"))
+    if role is None:
+        judgement.lacks(f"{where(item)} has no role to publish its enhanced monitoring with.")
+    elif not case.identities.trusts(role, "monitoring.rds.amazonaws.com") or not case.identities.may(
+        role, "logs:PutLogEvents"
+    ):
+        judgement.lacks(f"{where(role)} cannot be used by RDS to publish enhanced monitoring.")
+    insights = (yes(item.get("EnablePerformanceInsights")), item.get("DatabaseInsightsMode") is not None)
+    if not any(insights):
+        judgement.lacks(f"{where(item)}: Performance Insights is off.")
+
+
+_WATCHES = (
+    ("AWS/RDS", ("FreeStorageSpace",), "its storage runs out"),
+    ("AWS/RDS", ("DatabaseConnections",), "its connections run out"),
+    ("AWS/RDS", ("CPUUtilization",), "its CPU is exhausted"),
+)
+
+
+def _watched(case: Case, judgement: Judgement, item: Resource) -> None:
+    """Somebody is told before the database is full."""
+    identifier = {case.deployment.spelled(item.reference), case.deployment.spelled(case.deployment.name(item) or "")}
+    alarms = [
+        alarm
+        for alarm in case.signals.of(item.region)
+        if alarm.actions and any(identifier & set(metric.dimensions.values()) for metric in alarm.metrics)
+    ]
+    for namespace, names, text in _WATCHES:
+        if not any(alarm.watches(namespace, *names) for alarm in alarms):
+            judgement.lacks(f"{where(item)}: nobody is told when {text}.")
+
+
+def _primary(judgement: Judgement, item: Resource) -> None:
+    if same(item.get("ManageMasterUserPassword"), True):
+        judgement.lacks(f"{where(item)} lets RDS manage the password, which PostgreSQL with read replicas refuses.")
+    judgement.found(item, "the primary")
+
+
+def _replica(case: Case, judgement: Judgement, item: Resource, primary: Resource | None) -> None:
+    source = case.source(item)
+    if source is not primary:
+        judgement.lacks(f"{where(item)} copies {source}, which is not the primary of {case.regions[0]}.")
+    value = case.deployment.spelled(item.get("SourceDBInstanceIdentifier"))
+    if not value.startswith("arn:") and not value.endswith("Arn}"):
+        judgement.lacks(f"{where(item)} names its source without the ARN, which another region needs.")
+    for name in ON_DEMAND:
+        if item.get(name) is not None:
+            judgement.lacks(f"{where(item)} carries {name}, which RDS refuses on a replica.")
+    key = case.deployment.resource(item.get("KmsKeyId"))
+    if key is None:
+        judgement.lacks(f"{where(item)} names no key of its own region: a copy of encrypted storage needs one.")
+    elif key.region != item.region:
+        judgement.lacks(f"{where(item)} is encrypted with a key of {key.region}.")
+    _promotion(judgement, item)
+    judgement.found(item, f"a replica of {source}", "SourceDBInstanceIdentifier")
+
+
+CREATE_ONLY = frozenset(
+    {
+        "AutoMinorVersionUpgrade",
+        "AvailabilityZone",
+        "BackupRetentionPeriod",
+        "CharacterSetName",
+        "DBInstanceIdentifier",
+        "DBName",
+        "DBParameterGroupName",
+        "DBSubnetGroupName",
+        "Engine",
+        "KmsKeyId",
+        "MasterUsername",
+        "MultiAZ",
+        "PreferredMaintenanceWindow",
+        "SourceRegion",
+        "StorageEncrypted",
+        "StorageType",
+        "Timezone",
+    }
+)
+"""Always or conditionally create-only (the RDS handler's schema, 2025-07): a promotion may not change them."""
+
+
+def _promotion(judgement: Judgement, item: Resource) -> None:
+    """Some parameter makes it a primary in place: the source goes, nothing else that is create-only changes."""
+    stack = item.stack
+    for name in stack.template.section("Parameters"):
+        changed = _with_parameter(item, name)
+        if changed is None or "SourceDBInstanceIdentifier" in changed:
+            continue
+        touched = {key for key in CREATE_ONLY if changed.get(key) != item.properties.get(key)}
+        if touched:
+            judgement.lacks(
+                f"{where(item)}: promotion by {name} would also change {', '.join(sorted(touched))}: a replacement."
+            )
+        else:
+            judgement.found(item, f"promoted in place by the parameter {name}", "SourceDBInstanceIdentifier")
+        return
+    judgement.lacks(f"{where(item)} cannot be promoted by its stack: no parameter removes its source.")
+
+
+def _with_parameter(item: Resource, name: str) -> dict[str, object] | None:
+    """The instance's properties if a role-like parameter of its stack had another of its allowed values."""
+    allowed = item.stack.template.section("Parameters")[name].get("AllowedValues")
+    now = item.stack.evaluator.parameter(name)
+    if not isinstance(allowed, list) or now not in allowed or len(allowed) > 4:
+        return None
+    for value in allowed:
+        if value == now:
+            continue
+        properties = item.stack.evaluator.with_parameter(name, value).value(item.body.get("Properties"))
+        if isinstance(properties, dict) and "SourceDBInstanceIdentifier" not in properties:
+            return properties
+    return None
+
+
+def _more_replicas(case: Case, judgement: Judgement, region: str) -> None:
+    wanted = case.demand.read_replicas
+    own = [
+        item
+        for item in case.databases(region)
+        if case.is_replica(item) and (source := case.source(item)) is not None and source.region == region
+    ]
+    if len(own) < wanted:
+        judgement.lacks(
+            f"{region} has {len(own)} of the {wanted} read replicas that were asked for beside the database."
+        )
+
+
+def _in_region_failover(case: Case, judgement: Judgement, region: str) -> None:
+    """Multi-AZ failover by hand: a document that reboots with failover, and a role that may."""
+    for document in case.deployment.of_type("AWS::SSM::Document", region=region):
+        text = str(document.get("Content"))
+        if "RebootDBInstance" in text and "ForceFailover" in text:
+            role = _assumed(case, document)
+            if role is None:
+                judgement.lacks(f"{where(document)} runs without a role of its own.")
+            elif not case.identities.may(role, "rds:RebootDBInstance"):
+                judgement.lacks(f"{where(role)} may not reboot the database with failover.")
+            else:
+                judgement.found(document, "Multi-AZ failover by hand")
+            return
+    judgement.lacks(f"{region} has no document that fails the database over inside the region.")
+
+
+def _assumed(case: Case, document: Resource) -> Resource | None:
+    content = document.get("Content")
+    value = content.get("assumeRole") if isinstance(content, dict) else None
+    target = case.deployment.resource(value) if value is not None else None
+    return target if target is not None and target.type == "AWS::IAM::Role" else None
+
+
+def _secrets(case: Case, judgement: Judgement) -> None:
+    """Passwords are generated, and readable in the standby when home is lost."""
+    secrets = case.deployment.of_type("AWS::SecretsManager::Secret", region=case.regions[0])
+    kept = [item for item in secrets if item.get("GenerateSecretString") is not None]
+    if not kept:
+        judgement.lacks("The database's passwords are not generated secrets.")
+    for item in secrets:
+        regions = [item.get("ReplicaRegions", index, "Region") for index, _ in enumerate(item.items("ReplicaRegions"))]
+        unknown = [region for region in regions if isinstance(region, Unknown)]
+        if unknown:
+            judgement.unsure(f"{where(item)}: where it is copied cannot be told: {unknown[0].reason}")
+        elif case.regions[1] not in regions:
+            judgement.lacks(f"{where(item)} is not copied to {case.regions[1]}: without home nobody can read it.")
+        else:
+            judgement.found(item, f"a secret with a copy in {case.regions[1]}", "ReplicaRegions")

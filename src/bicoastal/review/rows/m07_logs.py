@@ -1,0 +1,222 @@
+"""M7: logs kept for the days that were asked, in their own region; alarms, dashboards and somebody who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bicoastal.cfn.deployment import Resource
+from bicoastal.cfn.values import Unknown, Value
+from bicoastal.review.case import Case
+from bicoastal.review.verdict import Judgement, number, where
+
+TITLE = "Logs kept as long as asked, in their own region; monitoring"
+GROUP = "AWS::Logs::LogGroup"
+
+
+def judge(case: Case) -> Judgement:
+    """Who writes logs and where, for how long, and who hears of trouble."""
+    judgement = Judgement()
+    _retention(case, judgement)
+    for region in case.regions:
+        _producers(case, judgement, region)
+        _alerts(case, judgement, region)
+        _dashboard(case, judgement, region)
+        _watched(case, judgement, region)
+    _other_region(case, judgement)
+    _aggregation(case, judgement)
+    return judgement
+
+
+def _retention(case: Case, judgement: Judgement) -> None:
+    for item in case.deployment.of_type(GROUP):
+        days = item.get("RetentionInDays")
+        if isinstance(days, Unknown):
+            judgement.unsure(f"{where(item)}: how long it keeps logs cannot be told: {days.reason}")
+        elif number(days) is None:
+            judgement.lacks(f"{where(item)} keeps logs for ever.")
+        elif number(days) != case.demand.log_days:
+            judgement.lacks(f"{where(item)} keeps logs for {days} days, not {case.demand.log_days}.")
+        else:
+            judgement.found(item, f"logs kept {days} days", "RetentionInDays")
+
+
+def _producers(case: Case, judgement: Judgement, region: str) -> None:
+    """Everything that writes logs writes to a group that is declared here: others would be kept for ever."""
+    for producer, name, what in (*_declared(case, region), *_agents(case, region)):
+        if isinstance(name, Unknown) or name is None:
+            judgement.unsure(f"{where(producer)}: where {what} goes cannot be told.")
+            continue
+        target = case.deployment.resource(name)
+        if target is not None and target.type == "AWS::S3::Bucket":
+            continue
+        if target is None or target.type != GROUP:
+            target = case.deployment.named(name, GROUP, region)
+        if target is None:
+            spelled = case.deployment.spelled(name)
+            judgement.lacks(
+                f"{where(producer)} writes {what} to {spelled}, which no template of {region} declares: kept for ever."
+            )
+        elif target.region != region:
+            judgement.lacks(f"{where(producer)} writes {what} to {target.region}, out of its region.")
+    for group in case.deployment.of_type(GROUP, region=region):
+        if not _written(case, group):
+            judgement.unsure(f"{where(group)}: nothing here is seen to write to it.")
+
+
+def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
+    """AWS services that are told to log."""
+    deployment = case.deployment
+    for item in case.databases(region):
+        identifier = deployment.name(item)
+        if identifier is None:
+            continue
+        for kind in item.items("EnableCloudwatchLogsExports"):
+            yield item, f"/aws/rds/instance/{deployment.spelled(identifier)}/{kind}", f"its {kind} log"
+    for item in deployment.of_type("AWS::EC2::FlowLog", region=region):
+        yield item, item.get("LogGroupName", default=item.get("LogDestination")), "flow logs"
+    for item in deployment.of_type("AWS::WAFv2::LoggingConfiguration", region=region):
+        for value in item.items("LogDestinationConfigs"):
+            yield item, value, "the firewall's log"
+    for item in deployment.of_type("AWS::CloudTrail::Trail", region=region):
+        if item.get("CloudWatchLogsLogGroupArn") is not None:
+            yield item, item.get("CloudWatchLogsLogGroupArn"), "the trail"
+        if item.get("S3BucketName") is None:
+            yield item, None, "the trail"
+    for item in deployment.of_type("AWS::Lambda::Function", region=region):
+        name = item.get("LoggingConfig", "LogGroup")
+        function = deployment.spelled(deployment.name(item) or item.reference)
+        yield item, name if name is not None else f"/aws/lambda/{function}", "its log"
+    for document in deployment.of_type("AWS::SSM::Document", region=region):
+        name = document.get("Content", "inputs", "cloudWatchLogGroupName")
+        if name:
+            yield document, name, "sessions"
+
+
+def _agents(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
+    """What the CloudWatch agents on instances collect."""
+    for fleet in case.fleets(region):
+        if fleet.machine is None or fleet.template is None:
+            continue
+        logs = fleet.machine.agent.get("logs")
+        collected = logs.get("logs_collected") if isinstance(logs, dict) else None
+        for source in (collected or {}).values() if isinstance(collected, dict) else ():
+            for entry in source.get("collect_list") or [] if isinstance(source, dict) else []:
+                if isinstance(entry, dict) and entry.get("log_group_name"):
+                    what = entry.get("file_path") or "the journal"
+                    yield fleet.template, entry["log_group_name"], str(what)
+
+
+def _written(case: Case, group: Resource) -> bool:
+    name = case.deployment.spelled(case.deployment.name(group) or group.reference)
+    writers = (*_declared(case, group.region), *_agents(case, group.region))
+    for _, value, _ in writers:
+        if value is not None and (case.deployment.resource(value) is group or case.deployment.spelled(value) == name):
+            return True
+    return bool(case.deployment.referring(group))
+
+
+def _alerts(case: Case, judgement: Judgement, region: str) -> None:
+    """An alarm rings somewhere: a topic whose policy lets CloudWatch publish, with somebody subscribed."""
+    topics: dict[int, Resource] = {}
+    for alarm in case.signals.of(region):
+        if not alarm.actions:
+            continue
+        for action in alarm.actions:
+            target = case.deployment.resource(action)
+            if target is not None and target.type == "AWS::SNS::Topic":
+                topics[id(target)] = target
+        for text in case.signals.unpublished(alarm):
+            judgement.lacks(f"{text}: this alarm never rings.")
+    if not topics:
+        judgement.lacks(f"{region} has no alarm that reaches a topic: nobody is told of anything.")
+    for topic in topics.values():
+        _publishing(case, judgement, topic)
+        judgement.found(topic, "where alarms of the region go")
+        subscribed = [
+            item
+            for item in case.deployment.of_type("AWS::SNS::Subscription", region=region)
+            if case.deployment.resource(item.get("TopicArn")) is topic
+        ]
+        endpoints = {case.deployment.spelled(item.get("Endpoint") or "") for item in subscribed}
+        for address in case.demand.alerts:
+            if address not in endpoints:
+                judgement.lacks(f"{where(topic)}: {address} is not told of alarms in {region}.")
+
+
+def _publishing(case: Case, judgement: Judgement, topic: Resource) -> None:
+    """A topic with a policy of its own, or an encrypted one, must let CloudWatch in."""
+    policies = [
+        item
+        for item in case.deployment.of_type("AWS::SNS::TopicPolicy", region=topic.region)
+        if any(case.deployment.resource(value) is topic for value in item.items("Topics"))
+    ]
+    statements = [one for policy in policies for one in case.identities.document(policy, ("PolicyDocument",))]
+    for service in ("cloudwatch.amazonaws.com", "events.amazonaws.com"):
+        if not any(one.effect == "Allow" and service in one.principals for one in statements):
+            judgement.lacks(f"{where(topic)}: no policy lets {service.partition('.')[0]} publish to it.")
+    key = case.deployment.resource(topic.get("KmsMasterKeyId"))
+    if key is not None:
+        granted = [
+            principal
+            for one in case.identities.document(key, ("KeyPolicy",))
+            if one.effect == "Allow"
+            for principal in one.principals
+        ]
+        if "cloudwatch.amazonaws.com" not in granted:
+            judgement.lacks(
+                f"{where(key)} does not let CloudWatch encrypt messages for {topic.logical_id}: alarms are lost."
+            )
+
+
+def _dashboard(case: Case, judgement: Judgement, region: str) -> None:
+    found = case.deployment.of_type("AWS::CloudWatch::Dashboard", region=region)
+    if not found:
+        judgement.lacks(f"{region} has no dashboard.")
+    for item in found:
+        judgement.found(item, "a dashboard")
+
+
+_SERVICE = (
+    ("AWS/ApplicationELB", ("HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count"), "users get errors"),
+    ("AWS/ApplicationELB", ("UnHealthyHostCount", "HealthyHostCount"), "targets are unhealthy"),
+    ("AWS/ApplicationELB", ("TargetResponseTime",), "answers are slow"),
+    ("AWS/CertificateManager", ("DaysToExpiry",), "the certificate is about to expire"),
+)
+
+
+def _watched(case: Case, judgement: Judgement, region: str) -> None:
+    """What users would notice first is watched."""
+    if case.balancer(region) is None:
+        return
+    alarms = [alarm for alarm in case.signals.of(region) if alarm.actions]
+    for namespace, names, text in _SERVICE:
+        found = [alarm for alarm in alarms if alarm.watches(namespace, *names)]
+        if not found:
+            judgement.lacks(f"{region}: nobody is told when {text}.")
+
+
+def _other_region(case: Case, judgement: Judgement) -> None:
+    """The loss of home is told by the standby: an alarm there that takes missing data for trouble."""
+    standby = case.regions[1]
+    for alarm in case.signals.of(standby):
+        if alarm.missing_data == "breaching" and alarm.actions and not list(case.signals.unpublished(alarm)):
+            judgement.found(alarm.resource, "rings in the standby when data stop")
+            return
+    judgement.lacks(f"No alarm in {standby} rings when {case.regions[0]} is gone: missing data count as fine.")
+
+
+def _aggregation(case: Case, judgement: Judgement) -> None:
+    """Logs leave their region only where that was asked for."""
+    filters = case.deployment.of_type("AWS::Logs::SubscriptionFilter")
+    if case.demand.aggregate_logs:
+        for region in case.regions:
+            groups = case.deployment.of_type(GROUP, region=region)
+            fed = {id(case.deployment.resource(item.get("LogGroupName"))) for item in filters if item.region == region}
+            left = [group for group in groups if id(group) not in fed]
+            if left and len(left) == len(groups):
+                judgement.lacks(f"{region}: logs are not collected, though that was asked for.")
+        return
+    for item in filters:
+        target = case.deployment.resource(item.get("DestinationArn"))
+        if target is None or target.region != item.region:
+            judgement.lacks(f"{where(item)} sends logs out of {item.region}, which was not asked for.")
