@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bicoastal.blueprint.foundation import foundation
+from bicoastal.blueprint.network import network
+from bicoastal.blueprint.peering import peering
+from bicoastal.blueprint.residency import scp_json
 from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.tags import stack_tags
 from bicoastal.cfn.manifest import Manifest, StackEntry
@@ -39,7 +43,14 @@ class Deployment:
 
 def compose(spec: Spec) -> Deployment:
     """Build every stack of the deployment."""
-    return Deployment(spec, ())
+    base = foundation(spec)
+    net = network(spec, base)
+    link = peering(spec, net)
+    return Deployment(
+        spec,
+        (base.stack, net.stack, link.stack),
+        documents={"service-control-policy.json": scp_json(spec)},
+    )
 
 
 def _entry(spec: Spec, stack: Stack, region: str) -> StackEntry:
