@@ -68,7 +68,7 @@ def as_json(rows: Sequence[RowVerdict], deployment: Deployment) -> str:
 
 
 def as_text(rows: Sequence[RowVerdict], deployment: Deployment) -> Iterator[tuple[str, str]]:
-    """Lines with the color that they may be shown in (empty for none): one screen, details only for what is not delivered."""
+    """Lines and the color of each (empty for none): one screen, details only for what is not delivered."""
     regions = " and ".join(deployment.regions)
     stacks = len(deployment.stacks)
     resources = len(deployment.resources)

@@ -1,8 +1,8 @@
 """What Route 53 answers in a situation: a region lost, full, or taken over.
 
-The rules that matter are in the Route 53 Developer Guide, "How Amazon Route 53 chooses records when health checking is
-configured": a record is healthy if its check is and, for an alias that evaluates its target, if the target is; if no record of a set is
-healthy, all are treated as healthy; if PRIMARY and SECONDARY are both unhealthy, PRIMARY is answered.
+The rules are in the Route 53 Developer Guide, "How Amazon Route 53 chooses records when health checking is configured":
+a record is healthy if its check is and, for an alias that evaluates its target, if the target is; if no record of a set
+is healthy, all are treated as healthy; if PRIMARY and SECONDARY are both unhealthy, PRIMARY is answered.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def _attributes(judgement: Judgement, balancer: Balancer) -> None:
     keep_alive = number(balancer.attribute("client_keep_alive.seconds")) or 3600
     if keep_alive > 180:
         judgement.lacks(
-            f"{where(balancer.resource)} keeps connections for {keep_alive:.0f} s: clients stay where DNS no longer points."
+            f"{where(balancer.resource)} keeps connections for {keep_alive:.0f} s: clients stay on what DNS has left."
         )
 
 

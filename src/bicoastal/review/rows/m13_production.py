@@ -123,9 +123,9 @@ def _keys(case: Case, judgement: Judgement) -> None:
             judgement.unsure(f"{where(key)}: nothing here uses it.")
     for region in case.regions:
         encrypted = [
-            (item, key)
+            (item, governor)
             for item in case.deployment.of_type("AWS::Logs::LogGroup", region=region)
-            if (key := case.deployment.resource(item.get("KmsKeyId"))) is not None
+            if (governor := case.deployment.resource(item.get("KmsKeyId"))) is not None
         ]
         for group, governed in encrypted:
             statements = case.identities.document(governed, ("KeyPolicy",))
