@@ -59,9 +59,7 @@ class Resource:
         """The property at a path, or `default` where there is none on the way."""
         found: Value = self.properties
         for step in path:
-            if isinstance(found, dict) and step in found:
-                found = found[step]
-            elif isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found):
+            if (isinstance(found, dict) and step in found) or (isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found)):
                 found = found[step]
             elif isinstance(found, Unknown):
                 return found
@@ -335,7 +333,7 @@ class Deployment:
         if isinstance(value, Text):
             return "".join(self.spelled(part) for part in value.parts)
         if isinstance(value, Encoded):
-            return self.spelled(value.clear)
+            return self.spelled(value.text)
         if isinstance(value, Reference) and value.stack:
             stack = self.stacks.get(value.stack)
             target = stack.resources.get(value.resource) if stack else None

@@ -104,7 +104,7 @@ def encode(text: Value) -> Value:
 def decoded(value: Value) -> Value:
     """The clear text of user data and the like, however it was written: `Fn::Base64`, or base64 by hand."""
     if isinstance(value, Encoded):
-        return value.clear
+        return value.text
     if isinstance(value, str):
         try:
             return base64.b64decode(value, validate=True).decode()

@@ -70,10 +70,10 @@ class Text:
 class Encoded:
     """A text that goes to AWS in base64, kept in clear: what is inside is what a reader wants to judge."""
 
-    clear: Value
+    text: Value
 
     def __str__(self) -> str:
-        return base64.b64encode(self.clear.encode()).decode() if isinstance(self.clear, str) else str(self.clear)
+        return base64.b64encode(self.text.encode()).decode() if isinstance(self.text, str) else str(self.text)
 
 
 ACCOUNT: Final = Reference("", "AWS::AccountId")
@@ -133,8 +133,8 @@ def references(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple
         case Text(parts):
             for part in parts:
                 yield from references(part, path)
-        case Encoded(clear):
-            yield from references(clear, path)
+        case Encoded(text):
+            yield from references(text, path)
         case Unknown(_, options):
             for option in options:
                 yield from references(option, path)
@@ -154,8 +154,8 @@ def unknowns(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
         case Text(parts):
             for part in parts:
                 yield from unknowns(part, path)
-        case Encoded(clear):
-            yield from unknowns(clear, path)
+        case Encoded(text):
+            yield from unknowns(text, path)
         case dict():
             for key, item in value.items():
                 yield from unknowns(item, (*path, key))
