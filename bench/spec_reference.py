@@ -101,7 +101,7 @@ def _one(field: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     if "minimum" in target:
         return f"{target['minimum']} to {target['maximum']}" if "maximum" in target else f"{target['minimum']} or more"
     words = {"string": "text", "boolean": "`true`, `false`", "object": "keys"}
-    return WORDS.get(target.get("pattern", ""), words.get(kind, kind)).replace("|", "\\|")
+    return str(WORDS.get(target.get("pattern", ""), words.get(kind, kind))).replace("|", "\\|")
 
 
 if __name__ == "__main__":

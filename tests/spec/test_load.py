@@ -194,6 +194,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert time.perf_counter() - started < 0.5
     with pytest.raises(InputError, match="this is a folder, not a file"):
         load(tmp_path)
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        load("x" * 5000)
 
 
 def test_the_application_has_to_be_there(tmp_path: Path) -> None:
@@ -224,6 +226,22 @@ def test_a_flood_of_problems_is_cut() -> None:
     message = refused(SMALLEST + "".join(f"key{number}: 1\n" for number in range(20_000)))
     assert message.endswith(f"f.yaml: error: there are more problems than these {MAX_FINDINGS}")
     assert message.count("error:") == MAX_FINDINGS + 1
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alerts: [" + ", ".join(f"a{number}@example.com" for number in range(40_000)) + "]\n",
+        "regions:\n" + "".join(f"  us-{number}: {{role: home, cidr: 10.0.0.0/16}}\n" for number in range(20_000)),
+        "tags: {" + ", ".join(f"t{number}: x" for number in range(40_000)) + "}\n",
+        "residency: {copies: [" + ", ".join(f"r{number}" for number in range(40_000)) + "]}\n",
+    ],
+    ids=["alerts", "regions", "tags", "copies"],
+)
+def test_a_long_list_is_refused_at_once(line: str) -> None:
+    started = time.perf_counter()
+    assert refused(SMALLEST + line).count("error:") == 1
     assert time.perf_counter() - started < 5
 
 

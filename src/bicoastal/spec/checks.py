@@ -25,6 +25,8 @@ RESERVED_TAGS: Final = ("application", "cost-center", "data-class", "environment
 FAILOVER_MAY_REPLACE: Final = ("cost-center", "environment")
 MOST_TAGS: Final = 50 - len(RESERVED_TAGS)
 """AWS takes 50 tags on a resource, ours included."""
+MOST_REGIONS: Final = 10
+"""Beyond these the regions are only counted, so that a file of thousands is refused at once."""
 RESERVED_VARIABLES: Final = ("HOST", "PORT")
 """Environment variables that the launch template sets."""
 RESERVED_PORTS: Final = {8079: "the closed read gate"}
@@ -49,7 +51,10 @@ class Problem:
 
 def problems(spec: Spec, folder: Path | None = None) -> list[Problem]:
     """Everything wrong across fields. `folder`: where the application's folder is looked for; without it, it is not."""
+    if len(spec.regions) > MOST_REGIONS:
+        return list(_region_count(spec))
     found = [
+        *_region_count(spec),
         *_regions(spec),
         *_networks(spec),
         *_capacity(spec),
@@ -74,11 +79,18 @@ def _regions(spec: Spec) -> Iterator[Problem]:
                 else "Write a region's code, such as `us-west-2`."
             )
             yield Problem(("regions", name), "there is no such AWS region", remedy)
+    if len(spec.regions) == 2:
+        yield from _roles(spec)
+
+
+def _region_count(spec: Spec) -> Iterator[Problem]:
     if len(spec.regions) != 2:
         count = {0: "no region", 1: "one region only"}.get(len(spec.regions), f"{len(spec.regions)} regions")
         remedy = "Declare two, one `role: home` and one `role: standby`, or leave `regions` out for the default pair."
         yield Problem(("regions",), f"{count}: surviving the loss of one takes two, no more", remedy)
-        return
+
+
+def _roles(spec: Spec) -> Iterator[Problem]:
     (first, one), (second, other) = spec.regions.items()
     if one.role is other.role:
         missing = Role.STANDBY if one.role is Role.HOME else Role.HOME

@@ -31,11 +31,18 @@ def load(path: str | Path, *, check_folder: bool = True) -> Spec:
     `check_folder`: the application's folder must be there, relative to the spec; who ships nothing may skip it.
     """
     file = Path(path)
-    if not file.exists():
+    if _is_missing(file):
         remedy = "`bicoastal init` writes a first one; or name your file."
         raise InputError([Finding(RULE, Severity.ERROR, "no such file", Location(str(path)), remedy=remedy)])
     document = documents.read(path, max_bytes=MAX_BYTES)
     return _spec(document, file.parent if check_folder else None)
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        return not file.exists()
+    except OSError:
+        return False  # the reader says what it is
 
 
 def loads(text: str | bytes, file: str = "bicoastal.yaml") -> Spec:

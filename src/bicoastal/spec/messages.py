@@ -54,6 +54,10 @@ def _too_long(problem: Mapping[str, Any], _path: tuple[Step, ...]) -> Words:
     return f"{len(problem['input'])} characters are too many", f"Write at most {problem['ctx']['max_length']}."
 
 
+def _too_many(problem: Mapping[str, Any], _path: tuple[Step, ...]) -> Words:
+    return f"{len(problem['input'])} are too many", f"Write at most {problem['ctx']['max_length']}."
+
+
 def _too_small(problem: Mapping[str, Any], _path: tuple[Step, ...]) -> Words:
     return f"{_shown(problem['input'])} is too small", f"Write {problem['ctx']['ge']} or more."
 
@@ -96,6 +100,7 @@ _TRANSLATIONS: Final[Mapping[str, Callable[[Mapping[str, Any], tuple[Step, ...]]
     "string_pattern_mismatch": _does_not_fit,
     "string_too_short": _does_not_fit,
     "string_too_long": _too_long,
+    "too_long": _too_many,
     "greater_than_equal": _too_small,
     "less_than_equal": _too_large,
     "literal_error": _no_choice,

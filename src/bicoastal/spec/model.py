@@ -107,6 +107,8 @@ TimeOfDay = Annotated[str, StringConstraints(pattern=TIME_OF_DAY)]
 DailyWindow = Annotated[str, StringConstraints(pattern=DAILY_WINDOW)]
 WeeklyWindow = Annotated[str, StringConstraints(pattern=WEEKLY_WINDOW)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
+Package = Annotated[str, StringConstraints(pattern=PACKAGE)]
+Principal = Annotated[str, StringConstraints(pattern=PRINCIPAL)]
 Command = Annotated[str, StringConstraints(pattern=COMMAND)]
 Percent = Annotated[Whole, Field(ge=1, le=100)]
 
@@ -187,11 +189,11 @@ class App(Model):
     health_path: Annotated[str, StringConstraints(pattern=HEALTH_PATH, max_length=255)] = "/healthz"
     """Answers 200 while this server can serve, whatever the database does: a health check that asks the database takes
     every server down with it."""
-    packages: tuple[Annotated[str, StringConstraints(pattern=PACKAGE)], ...] = ()
+    packages: Annotated[tuple[Package, ...], Field(max_length=100)] = ()
     """Packages of the operating system (Amazon Linux 2023) to install."""
-    environment: Mapping[Variable, str] = Field(default_factory=dict)
+    environment: Annotated[Mapping[Variable, str], Field(max_length=100)] = Field(default_factory=dict)
     """Environment variables, in both regions. No secrets here: their values stand in the templates."""
-    secrets: tuple[Variable, ...] = ()
+    secrets: Annotated[tuple[Variable, ...], Field(max_length=100)] = ()
     """Environment variables whose values are secrets: created empty and filled in by the team, in both regions."""
     release_command: Command | None = None
     """Runs once for each version before its servers start, as the database's owner: migrations."""
@@ -230,9 +232,9 @@ class Database(Model):
 class Residency(Model):
     """Where data may live. The home region always holds it."""
 
-    copies: tuple[str, ...] | None = None
+    copies: Annotated[tuple[str, ...], Field(max_length=10)] | None = None
     """Regions that hold copies (replica, backups, secrets); by default the standby."""
-    flows: tuple[Flow, ...] = (Flow.WRITES,)
+    flows: Annotated[tuple[Flow, ...], Field(max_length=10)] = (Flow.WRITES,)
     """Traffic between the regions that is allowed."""
 
 
@@ -248,7 +250,7 @@ class Logs(Model):
 class Emergency(Model):
     """Who may open a shell on an instance in an emergency, and for how long."""
 
-    responders: tuple[Annotated[str, StringConstraints(pattern=PRINCIPAL)], ...] = ()
+    responders: Annotated[tuple[Principal, ...], Field(max_length=20)] = ()
     """Principals that may assume the responder role, with MFA. None: nobody of another account, and in this account
     whoever IAM allows to assume it."""
     max_minutes: Annotated[Whole, Field(ge=5, le=720)] = 60
@@ -303,7 +305,7 @@ class Spec(Model):
     egress: Egress = Egress.NAT_PER_AZ
     """How private subnets reach the internet and AWS's APIs: `nat-per-az`, `one-nat` or `endpoints-only`."""
     emergency: Emergency = Emergency()
-    alerts: tuple[Email, ...] = ()
+    alerts: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
     """Addresses that alarms are sent to, in both regions."""
     tags: Mapping[TagKey, TagValue] = Field(default_factory=dict)
     """More tags for everything, beside `cost-center`, `environment`, `application` and `managed-by`."""
