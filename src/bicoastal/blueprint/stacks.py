@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bicoastal.blueprint.access import access
+from bicoastal.blueprint.database import DatabaseInputs, database
 from bicoastal.blueprint.foundation import foundation
 from bicoastal.blueprint.network import network
 from bicoastal.blueprint.peering import peering
 from bicoastal.blueprint.residency import scp_json
+from bicoastal.blueprint.secrets import secrets
+from bicoastal.blueprint.service.service import service
 from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.tags import stack_tags
+from bicoastal.blueprint.zone import zone
 from bicoastal.cfn.manifest import Manifest, StackEntry
 from bicoastal.spec.model import Spec
 
@@ -46,9 +51,34 @@ def compose(spec: Spec) -> Deployment:
     base = foundation(spec)
     net = network(spec, base)
     link = peering(spec, net)
+    passwords = secrets(spec, base.data_key_arn)
+    data = database(
+        spec,
+        DatabaseInputs(
+            data_key_arn=base.data_key_arn,
+            logs_key_arn=base.logs_key_arn,
+            alert_topic_arn=base.alert_topic_arn,
+            boundary_arn=base.boundary_arn,
+            data_subnets=net.data_subnets,
+            database_group=net.database_group,
+            secrets=passwords,
+        ),
+    )
+    rights = access(spec, base, passwords.fleet_grants)
+    public = zone(spec)
+    web = service(spec, base, net, rights, passwords, data, public)
     return Deployment(
         spec,
-        (base.stack, net.stack, link.stack),
+        (
+            base.stack,
+            net.stack,
+            link.stack,
+            passwords.stack,
+            data.stack,
+            rights.stack,
+            *([public.stack] if public.stack else []),
+            web.stack,
+        ),
         documents={"service-control-policy.json": scp_json(spec)},
     )
 

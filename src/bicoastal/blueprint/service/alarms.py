@@ -1,7 +1,8 @@
 """What somebody is told about a region's service: alarms on the region's topic, each with what it means.
 
 Missing data is judged one by one: no requests is no error, but no healthy host to count is a lost service, and an
-agent that went silent leaves scaling blind.
+agent that went silent leaves scaling blind. Shares of errors take the figures of several stacks and are in
+`monitoring`.
 """
 
 from __future__ import annotations
@@ -42,13 +43,10 @@ class _Watch:
     periods: int
     missing: str
     period: int = 60
-    of: int = 0
-    """Look at so many periods, of which `periods` must be wrong; 0: all."""
 
 
 def alarms(stack: Stack, balancer: Balancer, fleet: Fleet, *, topic: Value) -> None:
     """Alarms on the balancer, the fleet, the web ACL and the certificate."""
-    _error_rate(stack, balancer, topic)
     watches = [
         *_balancer(balancer),
         *_fleet(stack, fleet),
@@ -73,11 +71,6 @@ def _balancer(balancer: Balancer) -> list[_Watch]:
             "An instance has failed its health check for five minutes, and is not replaced, or its successors fail as "
             "well.",
             elb, "UnHealthyHostCount", targets, "Minimum", _ABOVE, 0, 5, _OK,
-        ),
-        _Watch(
-            "BalancerErrors",
-            "The balancer itself answers 5xx: no target to send to, targets that hang up, or a broken configuration.",
-            elb, "HTTPCode_ELB_5XX_Count", [balancer.dimension], "Sum", _ABOVE, 10, 3, _OK, of=5,
         ),
         _Watch(
             "SlowResponses",
@@ -153,7 +146,7 @@ def _properties(stack: Stack, watch: _Watch, topic: Value) -> Mapping[str, Value
         "Dimensions": list(watch.dimensions),
         statistic: watch.statistic,
         "Period": watch.period,
-        "EvaluationPeriods": watch.of or watch.periods,
+        "EvaluationPeriods": watch.periods,
         "DatapointsToAlarm": watch.periods,
         "ComparisonOperator": watch.comparison,
         "Threshold": watch.threshold,
@@ -161,50 +154,6 @@ def _properties(stack: Stack, watch: _Watch, topic: Value) -> Mapping[str, Value
         "AlarmActions": [topic],
         "OKActions": [topic],
     }
-
-
-def _error_rate(stack: Stack, balancer: Balancer, topic: Value) -> None:
-    """A share, not a count: ten errors of ten requests are an outage, and ten of a million are not."""
-    queries = [
-        {
-            "Id": id_,
-            "ReturnData": False,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/ApplicationELB",
-                    "MetricName": metric,
-                    "Dimensions": balancer.target_dimensions,
-                },
-                "Period": 60,
-                "Stat": "Sum",
-            },
-        }
-        for id_, metric in (("errors", "HTTPCode_Target_5XX_Count"), ("requests", "RequestCount"))
-    ]
-    share = {
-        "Id": "share",
-        "Label": "Percent of 5xx",
-        "ReturnData": True,
-        "Expression": "100 * FILL(errors, 0) / requests",
-    }
-    stack.add(
-        "ApplicationErrors",
-        "AWS::CloudWatch::Alarm",
-        {
-            "AlarmName": _name(stack, "ApplicationErrors"),
-            "AlarmDescription": "Over 5 % of the requests get 5xx from the application. In a region without a primary "
-            "these can be "
-            "writes that wait for a failover (503).",
-            "Metrics": [*queries, share],
-            "EvaluationPeriods": 5,
-            "DatapointsToAlarm": 3,
-            "ComparisonOperator": _ABOVE,
-            "Threshold": 5,
-            "TreatMissingData": _OK,
-            "AlarmActions": [topic],
-            "OKActions": [topic],
-        },
-    )
 
 
 def _launches(stack: Stack, fleet: Fleet, topic: Value) -> None:

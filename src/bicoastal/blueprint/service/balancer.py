@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bicoastal.blueprint.ports import GATE, HTTP, HTTPS
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, equals, if_, select, split
 from bicoastal.spec.model import Spec
 
 SWITCH_PATH: Final = "/.well-known/bicoastal/switch"
 SWITCH_OFF: Final = "off"
-GATE_PORT: Final = 8099
-"""Where the kit answers requests while the read gate is closed; an application's port may not be the same."""
 GATE_HEALTH_PATH: Final = "/.well-known/bicoastal/gate"
 """The gate's own health, answered 200 by the kit; every other path on its port gets 503 with Retry-After."""
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
@@ -63,11 +62,11 @@ class Balancer:
 
 
 def balancer(
-    stack: Stack, *, vpc: Value, subnets: Value, security_group: Value, log_bucket: Value, log_prefix: str, zone: Value
+    stack: Stack, *, vpc: Value, subnets: Value, security_group: Value, log_bucket: Value, zone: Value
 ) -> Balancer:
     """Everything between the public name and the instances; `zone` is where the certificate is validated."""
     spec = stack.spec
-    resource = _load_balancer(stack, subnets, security_group, log_bucket, log_prefix)
+    resource = _load_balancer(stack, subnets, security_group, log_bucket)
     certificate = _certificate(stack, zone)
     application = _application_targets(stack, vpc)
     gate = _gate_targets(stack, vpc)
@@ -78,7 +77,7 @@ def balancer(
     return Balancer(resource, certificate, application, gate, https)
 
 
-def _load_balancer(stack: Stack, subnets: Value, security_group: Value, log_bucket: Value, log_prefix: str) -> Resource:
+def _load_balancer(stack: Stack, subnets: Value, security_group: Value, log_bucket: Value) -> Resource:
     return stack.add(
         "Balancer",
         "AWS::ElasticLoadBalancingV2::LoadBalancer",
@@ -92,7 +91,6 @@ def _load_balancer(stack: Stack, subnets: Value, security_group: Value, log_buck
                 _attribute("deletion_protection.enabled", "true"),
                 _attribute("access_logs.s3.enabled", "true"),
                 _attribute("access_logs.s3.bucket", log_bucket),
-                _attribute("access_logs.s3.prefix", log_prefix),
                 _attribute("routing.http.drop_invalid_header_fields.enabled", "true"),
                 Commented(
                     _attribute("routing.http.desync_mitigation_mode", "strictest"),
@@ -170,7 +168,7 @@ def _gate_targets(stack: Stack, vpc: Value) -> Resource:
             "TargetType": "instance",
             "Protocol": "HTTP",
             "ProtocolVersion": "HTTP1",
-            "Port": GATE_PORT,
+            "Port": GATE,
             "VpcId": vpc,
             "HealthCheckProtocol": "HTTP",
             "HealthCheckPort": "traffic-port",
@@ -223,13 +221,13 @@ def _redirect(stack: Stack, balancer_: Resource) -> None:
         {
             "LoadBalancerArn": balancer_.ref,
             "Protocol": "HTTP",
-            "Port": 80,
+            "Port": HTTP,
             "DefaultActions": [
                 {
                     "Type": "redirect",
                     "RedirectConfig": {
                         "Protocol": "HTTPS",
-                        "Port": "443",
+                        "Port": str(HTTPS),
                         "Host": "#{host}",
                         "Path": "/#{path}",
                         "Query": "#{query}",
@@ -248,7 +246,7 @@ def _https(stack: Stack, balancer_: Resource, certificate: Resource, action: Val
         {
             "LoadBalancerArn": balancer_.ref,
             "Protocol": "HTTPS",
-            "Port": 443,
+            "Port": HTTPS,
             "SslPolicy": Commented(
                 TLS_POLICY,
                 "TLS 1.3, and 1.2 with forward secrecy: Route 53's health checkers speak no more than 1.2, so a policy "

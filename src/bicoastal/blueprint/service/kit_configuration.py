@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bicoastal.blueprint.names import witness_name
-from bicoastal.blueprint.service.balancer import GATE_PORT
+from bicoastal.blueprint.ports import GATE
 from bicoastal.blueprint.service.user_data import literal
 from bicoastal.spec.model import Spec
 
@@ -54,7 +54,7 @@ def kit_configuration(
             "secrets": dict(application_secrets),
         },
         "database": {**addresses, "secrets": dict(database_secrets)},
-        "gate": {"port": GATE_PORT},
+        "gate": {"port": GATE},
         "witness": {"name": witness_name(spec, "${AWS::Region}")},
         "signal": {"stack": "${AWS::StackName}", "resource": signal_resource, "deadline_s": SIGNAL_DEADLINE_S},
     }

@@ -67,7 +67,6 @@ def service(  # noqa: PLR0917 - the results of those above it, in the order of `
         subnets=stack.input(network.public_subnets),
         security_group=stack.input(network.balancer_group),
         log_bucket=stack.input(foundation.access_log_bucket),
-        log_prefix="balancer",
         zone=zone.id_for(stack),
     )
     firewall(stack, entry, logs_key=logs_key)

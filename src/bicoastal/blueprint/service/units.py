@@ -42,8 +42,6 @@ class Unit:
 
 HARDENING: Final = """\
 # For every unit of ours, also those that run as root: nothing is writable but what a unit names.
-[Unit]
-StartLimitIntervalSec=0
 [Service]
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -74,11 +72,11 @@ def units(*, region: str, bucket: str, kit_version: str, command: str) -> tuple[
     """
     return (
         _install(region, bucket, kit_version),
-        _once("fetch", "application bundle and certificates", region, "install", f"{_KIT} fetch"),
-        _once("environment", "the application's settings and secrets", region, "fetch", f"{_KIT} environment"),
-        _kit(region),
+        _once("fetch", "application bundle and certificates", "install", f"{_KIT} fetch"),
+        _once("environment", "the application's settings and secrets", "fetch", f"{_KIT} environment"),
+        _kit(),
         _application(command),
-        _signal(region),
+        _signal(),
     )
 
 
@@ -92,12 +90,12 @@ Description=Bicoastal: unpack the instance kit
 Wants=network-online.target
 After=network-online.target
 ConditionPathExists=!{ROOT}/kit/.complete
+{_FOR_EVER}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment={_environment(region)}
 ExecStart=mkdir -p {ROOT}/kit
-ExecStart=aws s3 cp --only-show-errors s3://{bucket}/kits/{version}.tar.gz {archive}
+ExecStart=aws --region {region} s3 cp --only-show-errors s3://{bucket}/kits/{version}.tar.gz {archive}
 ExecStart=tar -xzf {archive} -C {ROOT}/kit --no-same-owner
 ExecStart=touch {ROOT}/kit/.complete
 {_TRY_AGAIN}
@@ -106,7 +104,7 @@ ExecStart=touch {ROOT}/kit/.complete
     )
 
 
-def _once(name: str, description: str, region: str, after: str, start: str) -> Unit:
+def _once(name: str, description: str, after: str, start: str) -> Unit:
     return Unit(
         name,
         f"""\
@@ -114,10 +112,11 @@ def _once(name: str, description: str, region: str, after: str, start: str) -> U
 Description=Bicoastal: {description}
 Wants=bicoastal-{after}.service
 After=bicoastal-{after}.service
+{_FOR_EVER}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment={_environment(region)}
+Environment={_LIBRARIES}
 ExecStart={start} --config {KIT_CONFIGURATION}
 {_TRY_AGAIN}
 {_WANTED}
@@ -125,7 +124,7 @@ ExecStart={start} --config {KIT_CONFIGURATION}
     )
 
 
-def _kit(region: str) -> Unit:
+def _kit() -> Unit:
     return Unit(
         "kit",
         f"""\
@@ -133,12 +132,13 @@ def _kit(region: str) -> Unit:
 Description=Bicoastal: heartbeat, metrics, read gate, fencing
 Wants=bicoastal-fetch.service
 After=bicoastal-fetch.service
+{_FOR_EVER}
 [Service]
 Type=notify
 NotifyAccess=main
 WatchdogSec=30
 User={KIT_USER}
-Environment={_environment(region)} HOME=/tmp
+Environment={_LIBRARIES} HOME=/tmp
 ExecStart={_KIT} run --config {KIT_CONFIGURATION}
 Restart=always
 RestartSec=1
@@ -158,6 +158,7 @@ def _application(command: str) -> Unit:
 Description=Bicoastal: the application
 Wants=bicoastal-environment.service
 After=bicoastal-environment.service
+{_FOR_EVER}
 [Service]
 Type=exec
 User={APPLICATION_USER}
@@ -176,7 +177,7 @@ IPAddressDeny=169.254.169.254/32 fd00:ec2::254/128
     )
 
 
-def _signal(region: str) -> Unit:
+def _signal() -> Unit:
     return Unit(
         "signal",
         f"""\
@@ -185,15 +186,18 @@ Description=Bicoastal: tell CloudFormation how it went
 Wants=bicoastal-application.service bicoastal-kit.service
 After=bicoastal-application.service bicoastal-kit.service
 ConditionPathExists=!{ROOT}/.signaled
+# An instance that joins by scaling has nobody to tell: CloudFormation refuses, and this gives up.
+StartLimitIntervalSec=3600
+StartLimitBurst=10
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment={_environment(region)}
+Environment={_LIBRARIES}
 ExecStart={_KIT} signal --config {KIT_CONFIGURATION}
 ExecStart=touch {ROOT}/.signaled
 ReadWritePaths={ROOT}
 Restart=on-failure
-RestartSec=15
+RestartSec=30
 TimeoutStartSec=900
 {_output("kit")}
 {_WANTED}
@@ -213,11 +217,9 @@ def _quoted(command: str) -> str:
     return f'"{command}"'
 
 
-def _environment(region: str) -> str:
-    """Of the kit's units only: an application must not find the kit's libraries before its own."""
-    return f"AWS_DEFAULT_REGION={region} PYTHONPATH={ROOT}/kit PYTHONUNBUFFERED=1"
-
-
+_FOR_EVER: Final = "StartLimitIntervalSec=0"
+_LIBRARIES: Final = f"PYTHONPATH={ROOT}/kit PYTHONUNBUFFERED=1"
+"""In the kit's units only: an application must not find the kit's libraries before its own."""
 _TRY_AGAIN: Final = f"""\
 ReadWritePaths={ROOT}
 Restart=on-failure

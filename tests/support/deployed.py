@@ -1,0 +1,64 @@
+"""A deployment as CloudFormation sees it: the finished YAML read back, and evaluated in each region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from bicoastal.blueprint.stacks import compose
+from bicoastal.cfn.deployment import Change, Deployment, Resource, Stack
+from bicoastal.cfn.reader import parse_template
+from bicoastal.cfn.values import Encoded
+from bicoastal.spec.model import Spec
+
+Json = Any
+
+
+def deployed(spec: Spec, parameters: dict[tuple[str, str], str] | None = None) -> Deployment:
+    """Every stack in both regions; `parameters` are those that operations changed, by (stack id, name)."""
+    made = compose(spec)
+    templates = {
+        f"templates/{stack.kind}.yaml": parse_template(stack.to_yaml(), f"templates/{stack.kind}.yaml")
+        for stack in made.stacks
+    }
+    return Deployment.of(made.manifest, templates, Change(parameters or {}))
+
+
+def service(spec: Spec, region: str = "us-east-1", **live: str) -> Stack:
+    """The service stack of one region, some of its parameters changed."""
+    id_ = f"service/{region}"
+    return deployed(spec, {(id_, name): value for name, value in live.items()}).stacks[id_]
+
+
+def of_type(stack: Stack, type_: str) -> dict[str, Resource]:
+    """The stack's resources of a type, by logical id."""
+    return {name: resource for name, resource in stack.resources.items() if resource.type == type_}
+
+
+def plain(value: Json) -> Json:
+    """The value with what AWS will only name at creation as text: `${network/us-east-1/Vpc}`."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def user_data_text(template: Resource) -> str:
+    """What an instance of the launch template is given at boot."""
+    encoded = template.get("LaunchTemplateData", "UserData")
+    assert isinstance(encoded, Encoded)
+    return str(encoded.text)
+
+
+def cloud_config(template: Resource) -> Json:
+    """The same, read as cloud-init reads it."""
+    text = user_data_text(template)
+    assert text.startswith("#cloud-config\n")
+    return yaml.safe_load(text)
+
+
+def written_files(template: Resource) -> dict[str, str]:
+    """Path to content of what cloud-init writes."""
+    return {item["path"]: item["content"] for item in cloud_config(template)["write_files"]}
