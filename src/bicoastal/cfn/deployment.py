@@ -59,11 +59,13 @@ class Resource:
         """The property at a path, or `default` where there is none on the way."""
         found: Value = self.properties
         for step in path:
-            if (isinstance(found, dict) and step in found) or (isinstance(found, list) and isinstance(step, int) and -len(found) <= step < len(found)):
-                found = found[step]
-            elif isinstance(found, Unknown):
+            if isinstance(found, Unknown):
                 return found
-            else:
+            if not isinstance(found, dict | list):
+                return default
+            try:
+                found = found[step]  # type: ignore[index]
+            except (KeyError, IndexError, TypeError):
                 return default
         return found
 
