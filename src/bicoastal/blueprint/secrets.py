@@ -142,7 +142,7 @@ def _empty(stack: Stack, key: Output, variable: str) -> tuple[Output, str]:
     return _secret(
         stack,
         key,
-        f"AppSecret{_camel(variable)}",
+        f"AppSecret{_identifier(variable)}",
         _output_name(variable),
         name=f"app/{variable}",
         description=f"Given to the application as {variable}.",
@@ -183,16 +183,15 @@ def _secret(
     return stack.output(output_name, secret.ref, f"{full_name}, in the home region."), full_name
 
 
-def _camel(variable: str) -> str:
-    """`STRIPE_API_KEY` as `StripeApiKey`; two underscores in a row stay visible, or two names could be one."""
-    return "".join(word.capitalize() or "Underscore" for word in variable.split("_"))
+def _identifier(variable: str) -> str:
+    """`STRIPE_API_KEY` as `StripeApiKey4C1D2E`: two variables never share one, whatever their underscores."""
+    words = "".join(word.capitalize() for word in variable.split("_"))
+    return f"{words}{hashlib.sha256(variable.encode()).hexdigest()[:6].upper()}"
 
 
 def _output_name(variable: str) -> str:
-    """`AppStripeApiKeyArn`. It becomes the name of a parameter, and AWS's validator takes some words for passwords."""
-    if re.search("secret|password|passphrase", variable, re.IGNORECASE):
-        return f"App{hashlib.sha256(variable.encode()).hexdigest()[:12]}Arn"
-    return f"App{_camel(variable)}Arn"
+    """`AppStripeApiKey4C1D2EArn`: it names a parameter, and AWS's validator takes some words there for a password."""
+    return f"App{re.sub('Secret|Password|Passphrase', '', _identifier(variable), flags=re.IGNORECASE)}Arn"
 
 
 def _any_region(names: Iterable[str]) -> list[Value]:

@@ -7,7 +7,8 @@ says that replay has stopped, not how much would be lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from bicoastal.blueprint.database.parameters import retained_wal_mib
@@ -25,8 +26,12 @@ CONNECTION_SHARE: Final = 0.7
 """Of the limit as computed from the nominal memory. RDS computes with what its own processes leave: so about 80 %."""
 TRANSACTION_IDS: Final = 1_000_000_000
 """Half of the way to where PostgreSQL stops taking writes; autovacuum holds it near 200 million."""
+STALE_REPLAY_S: Final = 1800
+WAL_IN_ANY_CASE: Final = 4 * _GIB
+"""What PostgreSQL and RDS keep without any replica: `max_wal_size`, `wal_keep_size`, segments on their way to S3."""
 EVENTS: Final = (
     "availability",
+    "deletion",
     "failover",
     "failure",
     "low storage",
@@ -37,7 +42,7 @@ EVENTS: Final = (
     "security",
     "security patching",
 )
-"""Categories of RDS events that somebody should read. Backups, creation and configuration changes are routine."""
+"""Categories of RDS events that somebody should read. Backups, creation and changes of configuration are routine."""
 
 
 @dataclass(frozen=True)
@@ -59,39 +64,55 @@ class _Alarm:
         return words.lstrip("-")
 
 
-def add_alarms(stack: Stack, instance: Resource, topic: Value) -> tuple[Resource, ...]:
-    """Every alarm of the region's instance, and the subscription to RDS's events about it."""
-    alarms = tuple(_add(stack, alarm, instance, topic) for alarm in _alarms(stack.spec))
+def add_alarms(stack: Stack, instance: Resource, readers: Sequence[Resource], topic: Value) -> None:
+    """Every alarm of the region's instance and its readers, and the subscription to RDS's events about them."""
+    for alarm in (*_storage(stack.spec), *_load(stack.spec), *_memory(stack.spec), *_replication(stack.spec)):
+        _add(stack, alarm, instance, topic)
+    for number, reader in enumerate(readers, start=1):
+        for alarm in (_storage_low(stack.spec), _replay_stopped()):
+            _add(stack, replace(alarm, logical_id=f"{alarm.logical_id}R{number}"), reader, topic)
     stack.add(
         "DatabaseEvents",
         "AWS::RDS::EventSubscription",
         {
             "SnsTopicArn": topic,
             "SourceType": "db-instance",
-            "SourceIds": [instance.ref],
+            "SourceIds": [item.ref for item in (instance, *readers)],
             "EventCategories": list(EVENTS),
             "Enabled": True,
         },
     )
-    return alarms
 
 
-def _alarms(spec: Spec) -> list[_Alarm]:
-    return [*_storage(spec), *_load(spec), *_memory(spec), *_replication(spec)]
+def _storage_low(spec: Spec) -> _Alarm:
+    return _Alarm(
+        "DatabaseStorageLow",
+        "FreeStorageSpace",
+        "<",
+        spec.database.storage_gib * _GIB // 10,
+        "Less free than a tenth of the first storage: storage did not grow by itself (it has reached max_storage_gib, "
+        "or grew in the last six hours). A full disk stops the database.",
+        minutes=10,
+        statistic="Minimum",
+    )
+
+
+def _replay_stopped() -> _Alarm:
+    return _Alarm(
+        "DatabaseReplayStopped",
+        "ReplicaLag",
+        ">",
+        STALE_REPLAY_S,
+        "Nothing was replayed for half an hour, on a replica. Its primary may be lost, or its slot; see `status`.",
+        minutes=15,
+        statistic="Minimum",
+        missing="notBreaching",
+    )
 
 
 def _storage(spec: Spec) -> list[_Alarm]:
     return [
-        _Alarm(
-            "DatabaseStorageLow",
-            "FreeStorageSpace",
-            "<",
-            spec.database.storage_gib * _GIB // 10,
-            "Less free than a tenth of the first storage: storage did not grow by itself (it has reached "
-            "max_storage_gib, or grew in the last six hours). A full disk stops the database.",
-            minutes=10,
-            statistic="Minimum",
-        ),
+        _storage_low(spec),
         _Alarm(
             "DatabaseTransactionIdsHigh",
             "MaximumUsedTransactionIDs",
@@ -176,29 +197,20 @@ def _replication(spec: Spec) -> list[_Alarm]:
             "DatabaseWalHigh",
             "TransactionLogsDiskUsage",
             ">",
-            limit,
+            limit + WAL_IN_ANY_CASE,
             "WAL takes more disk than is kept for replicas: look for a slot that holds it, or archiving that stalls.",
             minutes=15,
             missing="notBreaching",
         ),
-        _Alarm(
-            "DatabaseReplayStopped",
-            "ReplicaLag",
-            ">",
-            1800,
-            "Nothing was replayed for half an hour, on a replica. Its primary may be lost, or its slot; see `status`.",
-            minutes=15,
-            statistic="Minimum",
-            missing="notBreaching",
-        ),
+        _replay_stopped(),
     ]
 
 
 _COMPARISONS: Final = {">": "GreaterThanThreshold", "<": "LessThanThreshold"}
 
 
-def _add(stack: Stack, alarm: _Alarm, instance: Resource, topic: Value) -> Resource:
-    return stack.add(
+def _add(stack: Stack, alarm: _Alarm, instance: Resource, topic: Value) -> None:
+    stack.add(
         alarm.logical_id,
         "AWS::CloudWatch::Alarm",
         {

@@ -79,10 +79,10 @@ def database(spec: Spec, inputs: DatabaseInputs) -> Database:
         data_key=data_key,
         secrets=inputs.secrets,
     )
-    add_read_replicas(
+    readers = add_read_replicas(
         stack, instance, parameters, monitoring_role, logs, security_group=security_group, data_key=data_key
     )
-    add_alarms(stack, instance, stack.input(inputs.alert_topic_arn))
+    add_alarms(stack, instance, readers, stack.input(inputs.alert_topic_arn))
     return Database(
         stack,
         stack.output(_ARN_OUTPUT, instance.att("DBInstanceArn"), "ARN of this region's instance."),

@@ -199,8 +199,8 @@ _ACCEPTED: Final = {
 
 _ACCEPTED_FOR_ORIGINS: Final = {
     "CKV_AWS_16": "Encrypted from birth, or because its source is; the check does not read the condition.",
-    "E3720": "A promoted replica has a key and not StorageEncrypted: adding that later would replace it.",
-    "W3691": "The check does not read the condition; the spec's version is held against RDS's list.",
+    "E3720": "A replica has a key of its own and no StorageEncrypted: AWS (and E3020) refuse it beside a source.",
+    "W3691": "The check knows no major version alone, for which RDS takes its default minor one, and no condition.",
     "F3020": "The check does not read the conditions: none of these is there together with a source.",
     "E9006": "The check does not read the condition: it takes an absent version for an empty one.",
     "W9008": "Encrypted from birth, or because its source is; the check does not read the condition.",
