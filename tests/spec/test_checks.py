@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bicoastal.blueprint import ports
 from bicoastal.core.errors import InputError
-from bicoastal.spec.checks import MOST_TAGS, problems
+from bicoastal.kit import environment
+from bicoastal.spec.checks import MOST_TAGS, RESERVED_PORTS, RESERVED_VARIABLES, problems
 from bicoastal.spec.load import loads
 from bicoastal.spec.model import Spec
 
@@ -179,13 +183,12 @@ def test_the_application() -> None:
     def app(**fields: Any) -> list[str]:
         return said(app={"command": "./server", **fields})
 
-    assert app(environment={"PORT": "1"}) == [
-        "app.environment.PORT: PORT is set by Bicoastal -> Write another name; see `app.port` for the port."
-    ]
+    assert app(environment={"PORT": "1"}) == ["app.environment.PORT: PORT is set by Bicoastal -> Write another name."]
     assert app(environment={"KEY": "1"}, secrets=["KEY"]) == [
         "app.secrets.0: KEY is in `environment` too -> Remove one of the two."
     ]
     assert app(secrets=["KEY", "KEY"]) == ["app.secrets.1: KEY is there twice -> Remove one of the two."]
+    assert app(port=8099) == ["app.port: 8099 is taken by the closed read gate -> Write another port."]
     assert app(health_path="/.well-known/bicoastal/switch") == [
         "app.health_path: /.well-known/bicoastal is answered by the load balancer -> Write another path."
     ]
@@ -205,6 +208,14 @@ def test_the_application() -> None:
     assert said(alerts=["a@example.com", "A@example.com"]) == [
         "alerts.1: A@example.com is there twice -> Remove one of the two."
     ]
+
+
+def test_what_is_reserved_is_what_the_instance_sets() -> None:
+    source = inspect.getsource(environment)
+    names = set(re.findall(r'"([A-Z][A-Z_]+)": ', source))
+    assert {"HOST", "PORT", "BICOASTAL_REGION", "DATABASE_URL"} <= names
+    assert {name for name in names if not name.startswith("BICOASTAL_")} == set(RESERVED_VARIABLES)
+    assert ports.GATE in RESERVED_PORTS
 
 
 def window(**fields: Any) -> list[str]:

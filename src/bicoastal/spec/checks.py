@@ -27,9 +27,9 @@ MOST_TAGS: Final = 50 - len(RESERVED_TAGS)
 """AWS takes 50 tags on a resource, ours included."""
 MOST_REGIONS: Final = 10
 """Beyond these the regions are only counted, so that a file of thousands is refused at once."""
-RESERVED_VARIABLES: Final = ("HOST", "PORT")
-"""Environment variables that the launch template sets."""
-RESERVED_PORTS: Final = {8079: "the closed read gate"}
+RESERVED_VARIABLES: Final = ("AWS_REGION", "DATABASE_READ_URL", "DATABASE_URL", "HOST", "PORT")
+"""Environment variables that the instance kit sets, beside `BICOASTAL_*`."""
+RESERVED_PORTS: Final = {8099: "the closed read gate"}
 """Ports of what runs beside the application on each instance."""
 RESERVED_PATH: Final = "/.well-known/bicoastal"
 """The switch and the checks of the load balancer live below it."""
@@ -331,7 +331,7 @@ def _app(spec: Spec) -> Iterator[Problem]:
         for index, name in enumerate(names):
             path = ("app", kind, name if kind == "environment" else index)
             if name in RESERVED_VARIABLES or name.startswith("BICOASTAL_"):
-                yield Problem(path, f"{name} is set by Bicoastal", "Write another name; see `app.port` for the port.")
+                yield Problem(path, f"{name} is set by Bicoastal", "Write another name.")
             elif kind == "secrets" and name in names[:index]:
                 yield Problem(path, f"{name} is there twice", "Remove one of the two.")
             elif kind == "secrets" and name in spec.app.environment:
