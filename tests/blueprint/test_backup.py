@@ -7,30 +7,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bicoastal.blueprint.backup import SILENT_DAYS, START_WINDOW_MINUTES, Backup, Needs, backup, schedule
-from bicoastal.blueprint.restore import Landing
-from bicoastal.blueprint.stack import Output, Stack
+from bicoastal.blueprint.backup import SILENT_DAYS, START_WINDOW_MINUTES, Backup, backup, schedule
+from bicoastal.blueprint.foundation import foundation
+from bicoastal.blueprint.network import network
+from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.vault import Vault, vault
 from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.cfn.manifest import FromOutput, Literal, Live
 from bicoastal.spec.model import Spec
+from tests.support.regions import database_of
 from tests.support.specs import spec
 
 HOME, STANDBY = "us-east-1", "us-west-2"
 
 
 def build(of: Spec) -> tuple[Vault, Backup]:
-    def output(kind: str, name: str) -> Output:
-        return Output(kind, name, "String", name, (of.home, of.standby))
-
-    made = vault(of)
-    needs = Needs(
-        output("database", "DatabaseArn"),
-        output("foundation", "DataKeyArn"),
-        output("foundation", "BoundaryArn"),
-        output("foundation", "AlertTopicArn"),
-    )
-    return made, backup(of, made, needs, Landing(output("network", "VpcId"), output("network", "DataSubnets")))
+    base, made = foundation(of), vault(of)
+    return made, backup(of, base, network(of, base), made, database_of(of))
 
 
 VAULT, BACKUP = build(spec())

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
-from bicoastal.blueprint.monitoring import Watched, monitoring
+from bicoastal.blueprint.foundation import foundation
+from bicoastal.blueprint.monitoring import monitoring
+from bicoastal.blueprint.service.capacity import Capacity
+from bicoastal.blueprint.service.service import Service
 from bicoastal.blueprint.stack import Output, Stack
 from bicoastal.blueprint.telemetry import application_log, metric_namespace
+from bicoastal.blueprint.vault import vault
 from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.cfn.manifest import Live
 from bicoastal.spec.model import Spec
+from tests.support.regions import database_of
 from tests.support.specs import spec
 
 TOPIC = {"Ref": "AlertTopicArn"}
@@ -22,20 +27,19 @@ CHILDREN = ("NoHealthyInstance", "Failing")
 
 
 def build(of: Spec) -> Stack:
-    def output(kind: str, name: str) -> Output:
-        return Output(kind, name, "String", name, (of.home, of.standby))
+    def output(name: str) -> Output:
+        return Output("service", name, "String", name, (of.home, of.standby))
 
-    return monitoring(
-        of,
-        Watched(
-            output("service", "BalancerFullName"),
-            output("service", "TargetGroupFullName"),
-            output("service", "FleetName"),
-            output("database", "DatabaseId"),
-            output("vault", "BackupVaultName"),
-            output("foundation", "AlertTopicArn"),
-        ),
-    ).stack
+    service = Service(
+        stack=Stack(of, "service", "stands for the service"),
+        balancer_dns_name=output("BalancerDnsName"),
+        balancer_zone_id=output("BalancerZoneId"),
+        balancer_full_name=output("BalancerFullName"),
+        target_group_full_name=output("TargetGroupFullName"),
+        fleet_name=output("FleetName"),
+        capacity=Capacity(output("AtMaximum"), ()),
+    )
+    return monitoring(of, foundation(of), vault(of), database_of(of), service).stack
 
 
 STACK = build(spec())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bicoastal.blueprint.checks import SWITCH_PATH, Balancers, Capacity, Checks, checks
+from bicoastal.blueprint.checks import SWITCH_PATH, Checks, checks
+from bicoastal.blueprint.database.database import Database
 from bicoastal.blueprint.names import Names, names
-from bicoastal.blueprint.stack import Output
+from bicoastal.blueprint.stack import Output, Stack
 from bicoastal.blueprint.zone import Zone, zone
 from bicoastal.spec.model import Spec
 from tests.support import route53
@@ -26,17 +27,43 @@ class Built:
     names: Names
 
 
-def build(spec: Spec) -> Built:
-    both = (HOME, STANDBY)
+@dataclass(frozen=True)
+class Room:
+    """Alarms of a region, as `service` names them."""
+
+    at_maximum: Output
+    quiet: tuple[Output, ...]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What DNS takes from the service's stack."""
+
+    balancer_dns_name: Output
+    balancer_zone_id: Output
+    capacity: Room
+
+
+def database_of(spec: Spec) -> Database:
+    """A database's outputs, without its stack's contents."""
 
     def output(name: str) -> Output:
-        return Output("service", name, "String", name, both)
+        return Output("database", name, "String", name, (spec.home, spec.standby))
 
-    balancers = Balancers(output("BalancerDnsName"), output("BalancerZoneId"))
-    capacity = Capacity(output("AtMaximumAlarm"), [output(f"QuietAlarm{slice_}") for slice_ in range(1, 5)])
-    made = zone(spec)
-    built = checks(spec, balancers, capacity)
-    return Built(spec, made, built, names(spec, made, built, balancers))
+    stack = Stack(spec, "database", "stands for the database")
+    return Database(stack, output("DatabaseArn"), output("DatabaseHost"), output("DatabasePort"), output("DatabaseId"))
+
+
+def build(spec: Spec) -> Built:
+    """Zone, checks and records of a spec, over outputs that stand for the service's."""
+
+    def output(name: str) -> Output:
+        return Output("service", name, "String", name, (spec.home, spec.standby))
+
+    room = Room(output("AtMaximumAlarm"), tuple(output(f"QuietAlarm{position}") for position in range(1, 5)))
+    service = Service(output("BalancerDnsName"), output("BalancerZoneId"), room)
+    made, built = zone(spec), checks(spec, service)
+    return Built(spec, made, built, names(spec, made, built, service))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bicoastal.blueprint.database.database import Database
+from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow
-from bicoastal.blueprint.restore import Landing, restore, service_role
+from bicoastal.blueprint.network import Network
+from bicoastal.blueprint.restore import restore, service_role
 from bicoastal.blueprint.stack import DataClass, Output, Resource, Stack, Where
 from bicoastal.blueprint.tags import stack_tags
 from bicoastal.blueprint.vault import Vault, other_region
@@ -25,16 +28,6 @@ SILENT_DAYS = 4
 
 
 @dataclass(frozen=True)
-class Needs:
-    """Outputs of other stacks that stand in both regions."""
-
-    database_arn: Output
-    data_key_arn: Output
-    boundary_arn: Output
-    alert_topic_arn: Output
-
-
-@dataclass(frozen=True)
 class Backup:
     """The plan of a region, in a stack that stands in both."""
 
@@ -44,14 +37,14 @@ class Backup:
     """What a restore runs as, tested or in earnest."""
 
 
-def backup(spec: Spec, vault: Vault, needs: Needs, landing: Landing) -> Backup:
+def backup(spec: Spec, foundation: Foundation, network: Network, vault: Vault, database: Database) -> Backup:
     """Plan, selection, roles, restore testing and notifications, in both regions."""
     stack = Stack(
         spec, "backup", f"Weekday backups of {spec.prefix}, their copies, and the weekly proof that they restore."
     )
     _parameters(stack)
-    boundary = stack.input(needs.boundary_arn)
-    role = _role(stack, vault, needs, boundary)
+    boundary = stack.input(foundation.boundary_arn)
+    role = _role(stack, foundation, vault, boundary)
     plan = _plan(stack, vault)
     stack.add(
         "PrimaryDatabase",
@@ -61,15 +54,15 @@ def backup(spec: Spec, vault: Vault, needs: Needs, landing: Landing) -> Backup:
             "BackupSelection": {
                 "SelectionName": "primary-database",
                 "IamRoleArn": role.att("Arn"),
-                "Resources": [stack.input(needs.database_arn)],
+                "Resources": [stack.input(database.database_arn)],
             },
         },
         condition="IsPrimary",
         comment="The primary alone: a backup of the replica would be the same data again, and stops its promotion "
         "meanwhile.",
     )
-    restore_role = restore(stack, vault, landing, data_key_arn=needs.data_key_arn, boundary=boundary)
-    topic = stack.input(needs.alert_topic_arn)
+    restore_role = restore(stack, foundation, network, vault, boundary)
+    topic = stack.input(foundation.alert_topic_arn)
     _notify(stack, vault, topic, restore_role)
     _alarm(stack, vault, topic)
     return Backup(
@@ -154,7 +147,7 @@ def _plan(stack: Stack, vault: Vault) -> Resource:
     )
 
 
-def _role(stack: Stack, vault: Vault, needs: Needs, boundary: Value) -> Resource:
+def _role(stack: Stack, foundation: Foundation, vault: Vault, boundary: Value) -> Resource:
     """Narrower than AWS's managed policy for backups, which covers every service and every resource of the account."""
     prefix = stack.spec.prefix
     databases = sub(f"arn:${{AWS::Partition}}:rds:${{AWS::Region}}:${{AWS::AccountId}}:db:{prefix}-*")
@@ -164,7 +157,7 @@ def _role(stack: Stack, vault: Vault, needs: Needs, boundary: Value) -> Resource
     )
     both = [snapshots, _snapshots("${OtherRegion}")]
     vaults = [stack.input(vault.arn), stack.input(vault.arn, Where.OTHER)]
-    keys = [stack.input(needs.data_key_arn), stack.input(vault.key_arn), stack.input(vault.key_arn, Where.OTHER)]
+    keys = [stack.input(foundation.data_key_arn), stack.input(vault.key_arn), stack.input(vault.key_arn, Where.OTHER)]
     statements = [
         allow("SnapshotOurDatabases", ["rds:CreateDBSnapshot", "rds:AddTagsToResource"], [databases, snapshots]),
         allow("SeeOurDatabases", ["rds:DescribeDBInstances", "rds:ListTagsForResource"], [databases, *both]),

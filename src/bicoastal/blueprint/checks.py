@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bicoastal.blueprint.stack import Output, Resource, Stack, Where
 from bicoastal.cfn.intrinsics import Commented, Value, ref, sub
@@ -23,22 +24,32 @@ FAILURE_THRESHOLD = 3
 """Probes in a row that change a check's mind: a region is seen lost after about 30 seconds."""
 
 
-@dataclass(frozen=True)
-class Balancers:
-    """What the checks and records need of the balancers: outputs of a stack that stands in both regions."""
+class Capacity(Protocol):
+    """Names of the alarms that say whether a region still has room."""
 
-    dns_name: Output
-    zone_id: Output
+    @property
+    def at_maximum(self) -> Output:
+        """In ALARM while the fleet is at its largest."""
+
+    @property
+    def quiet(self) -> Sequence[Output]:
+        """One for each slice: in ALARM while requests per instance stay below the slice's limit."""
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """Names of the alarms that say whether a region still has room: outputs of a stack that stands in both regions."""
+class Entry(Protocol):
+    """What checks and records need of `service`, whose own type would close a circle: its instances ask these names."""
 
-    at_maximum: Output
-    """In ALARM while the fleet is at its largest."""
-    quiet: Sequence[Output]
-    """One for each slice: in ALARM while requests per instance stay below the slice's limit."""
+    @property
+    def balancer_dns_name(self) -> Output:
+        """The balancer's own name."""
+
+    @property
+    def balancer_zone_id(self) -> Output:
+        """AWS's zone of that name."""
+
+    @property
+    def capacity(self) -> Capacity:
+        """When users of the region go to the other one."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,17 @@ class Checks:
     """Healthy while the standby has room for its slice of users; none when everybody goes to one region anyway."""
 
 
-def checks(spec: Spec, balancers: Balancers, capacity: Capacity) -> Checks:
+def checks(spec: Spec, entry: Entry) -> Checks:
     """The checks of both regions, in the home region's stack."""
     stack = Stack(spec, "checks", "Route 53 health checks: who is in service, and who has room.", regions=(spec.home,))
     epoch, next_epoch = _epochs(stack)
     sides = ((spec.home, Where.HOME), (spec.standby, Where.STANDBY))
-    endpoints = {region: _endpoint(stack, where, stack.input(balancers.dns_name, where)) for region, where in sides}
-    switches = {region: _switch_off(stack, where, stack.input(balancers.dns_name, where)) for region, where in sides}
+    endpoints = {
+        region: _endpoint(stack, where, stack.input(entry.balancer_dns_name, where)) for region, where in sides
+    }
+    switches = {
+        region: _switch_off(stack, where, stack.input(entry.balancer_dns_name, where)) for region, where in sides
+    }
     others = {spec.home: spec.standby, spec.standby: spec.home}
     in_service = {
         region: _all_of(
@@ -74,7 +89,7 @@ def checks(spec: Spec, balancers: Balancers, capacity: Capacity) -> Checks:
         )
         for region, where in sides
     }
-    room = _room(stack, capacity) if spec.routing is Routing.NEAREST else ()
+    room = _room(stack, entry.capacity) if spec.routing is Routing.NEAREST else ()
     return Checks(
         stack,
         epoch,

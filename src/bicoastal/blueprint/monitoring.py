@@ -11,8 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bicoastal.blueprint.dashboard import dashboard
-from bicoastal.blueprint.stack import Output, Resource, Stack
+from bicoastal.blueprint.database.database import Database
+from bicoastal.blueprint.foundation import Foundation
+from bicoastal.blueprint.service.service import Service
+from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.blueprint.telemetry import application_log, metric_namespace
+from bicoastal.blueprint.vault import Vault
 from bicoastal.cfn.intrinsics import Value, sub
 from bicoastal.spec.model import Spec
 
@@ -26,28 +30,16 @@ FEW_REQUESTS = 20
 
 
 @dataclass(frozen=True)
-class Watched:
-    """What is watched: outputs of stacks that stand in both regions."""
-
-    balancer_full_name: Output
-    target_group_full_name: Output
-    fleet_name: Output
-    database_id: Output
-    vault_name: Output
-    alert_topic_arn: Output
-
-
-@dataclass(frozen=True)
 class Monitoring:
     """Nothing depends on it."""
 
     stack: Stack
 
 
-def monitoring(spec: Spec, watched: Watched) -> Monitoring:
+def monitoring(spec: Spec, foundation: Foundation, vault: Vault, database: Database, service: Service) -> Monitoring:
     """Alarms across stacks and a dashboard, in both regions."""
     stack = Stack(spec, "monitoring", f"What is watched in each region of {spec.prefix}.")
-    alarms = _Alarms(stack, watched)
+    alarms = _Alarms(stack, foundation, service)
     _other_region(alarms)
     _database(alarms)
     _serving(alarms)
@@ -55,11 +47,11 @@ def monitoring(spec: Spec, watched: Watched) -> Monitoring:
     dashboard(
         stack,
         {
-            "Balancer": stack.input(watched.balancer_full_name),
-            "TargetGroup": stack.input(watched.target_group_full_name),
-            "Fleet": stack.input(watched.fleet_name),
-            "Database": stack.input(watched.database_id),
-            "Vault": stack.input(watched.vault_name),
+            "Balancer": stack.input(service.balancer_full_name),
+            "TargetGroup": stack.input(service.target_group_full_name),
+            "Fleet": stack.input(service.fleet_name),
+            "Database": stack.input(database.database_id),
+            "Vault": stack.input(vault.name),
         },
         alarms.made,
     )
@@ -204,14 +196,14 @@ def _log_namespace(spec: Spec) -> str:
 class _Alarms:
     """Adds alarms that read one metric a minute and tell the region's topic, both when they begin and when they end."""
 
-    def __init__(self, stack: Stack, watched: Watched) -> None:
+    def __init__(self, stack: Stack, foundation: Foundation, service: Service) -> None:
         self.stack = stack
         self.spec = stack.spec
         self.made: list[Resource] = []
-        self._topic = stack.input(watched.alert_topic_arn)
-        self._fleet = [{"Name": "AutoScalingGroupName", "Value": stack.input(watched.fleet_name)}]
-        self._balancer = {"Name": "LoadBalancer", "Value": stack.input(watched.balancer_full_name)}
-        self._group = {"Name": "TargetGroup", "Value": stack.input(watched.target_group_full_name)}
+        self._topic = stack.input(foundation.alert_topic_arn)
+        self._fleet = [{"Name": "AutoScalingGroupName", "Value": stack.input(service.fleet_name)}]
+        self._balancer = {"Name": "LoadBalancer", "Value": stack.input(service.balancer_full_name)}
+        self._group = {"Name": "TargetGroup", "Value": stack.input(service.target_group_full_name)}
 
     def kit_metric(self, name: str, statistic: str) -> Mapping[str, Value]:
         """A figure that the instance kit publishes, over the whole fleet."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bicoastal.blueprint.checks import Balancers, Checks
+from bicoastal.blueprint.checks import Checks, Entry
 from bicoastal.blueprint.stack import Resource, Stack, Where
 from bicoastal.blueprint.zone import Zone
 from bicoastal.cfn.intrinsics import Commented, Value, equals, if_, ref, sub
@@ -44,21 +44,21 @@ def witness_name(spec: Spec, region: str) -> str:
     return f"witness.{region}.{spec.domain.name}"
 
 
-def names(spec: Spec, zone: Zone, checks: Checks, balancers: Balancers) -> Names:
+def names(spec: Spec, zone: Zone, checks: Checks, entry: Entry) -> Names:
     """The records of both regions, in the home region's stack."""
     stack = Stack(spec, "names", f"Records of {spec.domain.name}.", regions=(spec.home,))
     records = _Records(stack, zone.id_for(stack), {})
     for region, where in ((spec.home, Where.HOME), (spec.standby, Where.STANDBY)):
-        _balancer(records, balancers, checks, region, where)
+        _balancer(records, entry, checks, region, where)
     if spec.routing is Routing.NEAREST:
         _share(records, checks)
-        entrance = _nearest(records)
+        top = _nearest(records)
     else:
-        entrance = _failover(records)
+        top = _failover(records)
     records.alias(
         "Public",
         spec.domain.name,
-        entrance,
+        top,
         comment="One plain alias on top: a change of `routing` builds the other tree beside this one, then moves "
         "this record in one step. Records of two routing policies cannot share a name.",
     )
@@ -67,12 +67,12 @@ def names(spec: Spec, zone: Zone, checks: Checks, balancers: Balancers) -> Names
     return Names(stack)
 
 
-def _balancer(records: _Records, balancers: Balancers, checks: Checks, region: str, where: Where) -> None:
+def _balancer(records: _Records, entry: Entry, checks: Checks, region: str, where: Where) -> None:
     """A region's balancer under two names: as it is, and only while the region is in service."""
     stack, side = records.stack, where.value
     target = {
-        "HostedZoneId": stack.input(balancers.zone_id, where),
-        "DNSName": stack.input(balancers.dns_name, where),
+        "HostedZoneId": stack.input(entry.balancer_zone_id, where),
+        "DNSName": stack.input(entry.balancer_dns_name, where),
         "EvaluateTargetHealth": True,
     }
     records.add(f"{side}Region", region_name(stack.spec, region), {"AliasTarget": target})

@@ -7,10 +7,11 @@ nobody can reach it: it holds the customers' rows. It adds to the stack of `back
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow, policy, trust
-from bicoastal.blueprint.stack import DataClass, Output, Resource, Stack
+from bicoastal.blueprint.network import Network
+from bicoastal.blueprint.stack import DataClass, Resource, Stack
 from bicoastal.blueprint.vault import Vault
 from bicoastal.cfn.intrinsics import Commented, Value, join, ref, sub
 
@@ -19,26 +20,18 @@ TEST_DATABASES = "awsbackup-restore-test-*"
 """How AWS Backup names what it restores for a test."""
 
 
-@dataclass(frozen=True)
-class Landing:
-    """Where a restored database is put: outputs of a stack that stands in both regions."""
-
-    vpc_id: Output
-    data_subnets: Output
-
-
-def restore(stack: Stack, vault: Vault, landing: Landing, *, data_key_arn: Output, boundary: Value) -> Resource:
+def restore(stack: Stack, foundation: Foundation, network: Network, vault: Vault, boundary: Value) -> Resource:
     """Add the restore-testing plan; returns the role that restores run as."""
-    group = _unreachable(stack, landing)
+    group = _unreachable(stack, network)
     subnets = stack.add(
         "RestoreSubnets",
         "AWS::RDS::DBSubnetGroup",
         {
             "DBSubnetGroupDescription": f"{stack.spec.prefix}: where restored databases stand",
-            "SubnetIds": stack.input(landing.data_subnets),
+            "SubnetIds": stack.input(network.data_subnets),
         },
     )
-    role = _role(stack, subnets, [stack.input(data_key_arn), stack.input(vault.key_arn)], boundary)
+    role = _role(stack, subnets, [stack.input(foundation.data_key_arn), stack.input(vault.key_arn)], boundary)
     name = _identifier(f"{stack.spec.prefix}-weekly")
     plan = stack.add(
         "RestoreTestingPlan",
@@ -86,13 +79,13 @@ def _identifier(text: str) -> str:
     return text.replace("-", "_")[:50]
 
 
-def _unreachable(stack: Stack, landing: Landing) -> Resource:
+def _unreachable(stack: Stack, network: Network) -> Resource:
     return stack.add(
         "RestoredDatabase",
         "AWS::EC2::SecurityGroup",
         {
             "GroupDescription": "Restored for a test: nobody connects to it, and it connects to nobody",
-            "VpcId": stack.input(landing.vpc_id),
+            "VpcId": stack.input(network.vpc_id),
             "SecurityGroupEgress": Commented(
                 [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nowhere"}],
                 "An empty list would be replaced by EC2's default, everywhere.",

@@ -10,8 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bicoastal.blueprint.access import access
+from bicoastal.blueprint.aggregation import aggregation
+from bicoastal.blueprint.backup import backup
+from bicoastal.blueprint.checks import checks
 from bicoastal.blueprint.database import DatabaseInputs, database
 from bicoastal.blueprint.foundation import foundation
+from bicoastal.blueprint.monitoring import monitoring
+from bicoastal.blueprint.names import names
 from bicoastal.blueprint.network import network
 from bicoastal.blueprint.peering import peering
 from bicoastal.blueprint.residency import scp_json
@@ -19,6 +24,7 @@ from bicoastal.blueprint.secrets import secrets
 from bicoastal.blueprint.service.service import service
 from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.tags import stack_tags
+from bicoastal.blueprint.vault import vault
 from bicoastal.blueprint.zone import zone
 from bicoastal.cfn.manifest import Manifest, StackEntry
 from bicoastal.spec.model import Spec
@@ -67,18 +73,30 @@ def compose(spec: Spec) -> Deployment:
     rights = access(spec, base, passwords.fleet_grants)
     public = zone(spec)
     web = service(spec, base, net, rights, passwords, data, public)
+    health = checks(spec, web)
+    records = names(spec, public, health, web)
+    kept = vault(spec)
+    backups = backup(spec, base, net, kept, data)
+    watch = monitoring(spec, base, kept, data, web)
+    stacks = (
+        base.stack,
+        net.stack,
+        link.stack,
+        passwords.stack,
+        data.stack,
+        rights.stack,
+        *([public.stack] if public.stack else []),
+        web.stack,
+        health.stack,
+        records.stack,
+        kept.stack,
+        backups.stack,
+        watch.stack,
+    )
+    logs = aggregation(spec, base, stacks)
     return Deployment(
         spec,
-        (
-            base.stack,
-            net.stack,
-            link.stack,
-            passwords.stack,
-            data.stack,
-            rights.stack,
-            *([public.stack] if public.stack else []),
-            web.stack,
-        ),
+        (*stacks, *([logs.stack] if logs else [])),
         documents={"service-control-policy.json": scp_json(spec)},
     )
 
