@@ -235,6 +235,14 @@ def test_both_offsets_of_a_zone_count() -> None:
         "regions.us-east-1.backup.start: 02:30 in America/New_York is in the hour before, or during, "
         'database_backup_window 08:00-08:30 (UTC) -> Write another start, such as "04:30", or move the window.'
     )
+    spec = {**SMALLEST, "regions": {"us-east-1": {**HOME, "backup": {"start": "00:30", "time_zone": "Asia/Tokyo"}}}}
+    spec["regions"]["us-east-1"]["maintenance_window"] = "sun:15:00-sun:16:00"
+    spec["regions"]["us-west-2"] = STANDBY
+    with pytest.raises(InputError) as caught:
+        loads(json.dumps(spec))
+    assert caught.value.findings[0].detail == (
+        "At UTC+09:00 Monday's backup starts on Sunday at 15:30 UTC; AWS Backup cannot start one then."
+    )
     # 03:30 is 07:30 UTC in summer only.
     assert len(window(backup={"start": "03:30", "time_zone": "America/New_York"})) == 1
     assert window(backup={"start": "04:30", "time_zone": "America/New_York"}) == []

@@ -172,12 +172,12 @@ def _backup_start(
         what = f"database_backup_window {region.database_backup_window}"
     free = windows.next_free(start, offsets, taken)
     first = found[0]
-    day = windows.WEEKDAYS[first.utc // windows.DAY]
+    day = windows.DAY_NAMES[first.utc // windows.DAY]
     yield Problem(
         (*path, "backup", "start"),
         f"{region.backup.start} in {region.backup.time_zone} is in the hour before, or during, {what} (UTC)",
         f'Write another start, such as "{free}", or move the window.' if free else "Shorten the windows.",
-        detail=f"At UTC{_signed(first.offset)} the backup of {windows.WEEKDAYS[first.weekday]} starts {day} "
+        detail=f"At UTC{_signed(first.offset)} {windows.DAY_NAMES[first.weekday]}'s backup starts on {day} at "
         f"{windows.clock(first.utc)} UTC; AWS Backup cannot start one then.",
     )
 

@@ -21,6 +21,7 @@ HOUR: Final = 60
 SHORTEST: Final = 30
 """Minutes that RDS wants each of its windows to last at least."""
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 BACKUP_DAYS: Final = range(5)
 """Monday to Friday (M11)."""
 _YEARS: Final = (2026, 2027)
