@@ -46,7 +46,10 @@ def add_artifact_bucket(stack: Stack, data_key: Resource, access_logs: Resource)
             "LifecycleConfiguration": {
                 "Rules": [
                     _abort_uploads(),
-                    *(_forget_old(prefix, _OLD_VERSION_DAYS) for prefix in ("applications/", "kits/", "templates/")),
+                    *(
+                        _forget_old(prefix, _OLD_VERSION_DAYS)
+                        for prefix in ("applications/", "kits/", "ca/", "templates/", "bootstrap/")
+                    ),
                     Commented(
                         _forget_old(JOURNAL_PREFIX, _JOURNAL_DAYS),
                         "The journal itself never expires: it says what a failover did, months later.",

@@ -28,9 +28,8 @@ ALWAYS: Final = {
 WITHOUT_NAT: Final = {
     "CloudFormation": "cloudformation",
     "Compute": "ec2",
-    "Keys": "kms",
 }
-"""The boot's signal, the CloudWatch agent's look at its instance's group, and the encryption of sessions."""
+"""The boot's signal, and the CloudWatch agent's look at its instance's tags. KMS is called by services, not from here."""
 
 
 def add_endpoints(
@@ -76,6 +75,12 @@ def _add_s3(
         [bucket, sub("${ArtifactBucketArn}/*")],
         {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}},
     )
+    outcome = allow(
+        "OutcomeOfTheBootstrap",
+        ["s3:PutObject"],
+        [sub("${ArtifactBucketArn}/bootstrap/*")],
+        {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}},
+    )
     packages = allow(
         "PackagesOfAmazonLinux",
         ["s3:GetObject"],
@@ -89,7 +94,7 @@ def _add_s3(
             "ServiceName": sub("com.amazonaws.${AWS::Region}.s3"),
             "VpcId": vpc.ref,
             "RouteTableIds": _present(zones, tables),
-            "PolicyDocument": policy([{**statement, "Principal": "*"} for statement in (own, packages)]),
+            "PolicyDocument": policy([{**statement, "Principal": "*"} for statement in (own, outcome, packages)]),
         },
         comment="An instance reaches no other bucket: neither a stranger's, to carry data out, nor one in another "
         "region. Packages are fetched without credentials, so that statement can name no account.",

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from bicoastal.blueprint.buckets import add_access_log_bucket, add_artifact_bucket
 from bicoastal.blueprint.grants import allow, deny, policy
-from bicoastal.blueprint.keys import ALARM_SERVICES, add_data_key, add_logs_key
+from bicoastal.blueprint.keys import BARE_PUBLISHERS, NAMED_PUBLISHERS, add_data_key, add_logs_key
 from bicoastal.blueprint.residency import boundary_document
 from bicoastal.blueprint.stack import DataClass, Output, Resource, Stack
-from bicoastal.cfn.intrinsics import ACCOUNT, Value, sub
+from bicoastal.cfn.intrinsics import ACCOUNT, Commented, Value, sub
 from bicoastal.spec.model import Spec
 
 BOUNDARY_ACCEPTED = "A boundary grants nothing by itself: it is the most that a role's own narrow policy can reach."
@@ -91,14 +91,18 @@ def _add_alert_topic(stack: Stack, logs_key: Resource) -> Resource:
 
 
 def _topic_statements(topic: Resource) -> list[Value]:
-    publish = allow(
-        "PublishFromThisAccount",
-        ["sns:Publish"],
-        [topic.ref],
-        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-    )
+    this_account = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    named = allow("PublishFromThisAccount", ["sns:Publish"], [topic.ref], this_account)
+    bare = allow("PublishWithoutAnAccount", ["sns:Publish"], [topic.ref])
     in_the_clear = deny("OnlyOverTls", ["sns:Publish"], [topic.ref], {"Bool": {"aws:SecureTransport": "false"}})
-    return [{**publish, "Principal": {"Service": list(ALARM_SERVICES)}}, {**in_the_clear, "Principal": "*"}]
+    return [
+        {**named, "Principal": {"Service": list(NAMED_PUBLISHERS)}},
+        Commented(
+            {**bare, "Principal": {"Service": list(BARE_PUBLISHERS)}},
+            "EventBridge and Backup publish without naming the account: a condition on it would lose their alerts.",
+        ),
+        {**in_the_clear, "Principal": "*"},
+    ]
 
 
 def _subscription_id(address: str) -> str:

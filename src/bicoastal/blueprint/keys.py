@@ -11,15 +11,12 @@ from typing import Final
 
 from bicoastal.blueprint.grants import allow, policy
 from bicoastal.blueprint.stack import Resource, Stack
-from bicoastal.cfn.intrinsics import ACCOUNT, Value, sub
+from bicoastal.cfn.intrinsics import ACCOUNT, Commented, Value, sub
 
-ALARM_SERVICES: Final = (
-    "cloudwatch.amazonaws.com",
-    "events.amazonaws.com",
-    "events.rds.amazonaws.com",
-    "backup.amazonaws.com",
-)
-"""AWS's own publishers to the alert topic; each needs the topic's policy and its key, or its alarms get lost."""
+NAMED_PUBLISHERS: Final = ("cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
+"""AWS's publishers to the alert topic that say for which account they publish."""
+BARE_PUBLISHERS: Final = ("events.amazonaws.com", "backup.amazonaws.com")
+"""Those that don't: a condition on the account would match none of their requests, and lose every alert in silence."""
 
 _WAITING_DAYS: Final = 30
 _USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
@@ -56,10 +53,7 @@ def add_logs_key(stack: Stack) -> Resource:
         },
     )
     alarms = _for_service(
-        "PublishToTheAlertTopic",
-        list(ALARM_SERVICES),
-        ["kms:Decrypt", "kms:GenerateDataKey*"],
-        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+        "PublishToTheAlertTopic", [*NAMED_PUBLISHERS, *BARE_PUBLISHERS], ["kms:Decrypt", "kms:GenerateDataKey*"]
     )
     trails = sub(f"arn:${{AWS::Partition}}:cloudtrail:${{AWS::Region}}:${{AWS::AccountId}}:trail/{prefix}-*")
     trail = _for_service(
@@ -68,7 +62,20 @@ def add_logs_key(stack: Stack) -> Resource:
         ["kms:GenerateDataKey*", "kms:DescribeKey"],
         {"ArnLike": {"aws:SourceArn": trails}},
     )
-    return _add_key(stack, "LogsKey", "logs", [logs, alarms, trail])
+    return _add_key(
+        stack,
+        "LogsKey",
+        "logs",
+        [
+            logs,
+            Commented(
+                alarms,
+                "No condition: EventBridge's requests to KMS carry no account, and their alerts would get lost. Who "
+                "may publish is decided by the topic's policy; the key alone is of no use to a publisher.",
+            ),
+            trail,
+        ],
+    )
 
 
 def _fleet_volumes() -> list[Value]:
@@ -86,7 +93,7 @@ def _fleet_volumes() -> list[Value]:
 
 
 def _for_service(
-    sid: str, services: list[Value], actions: list[str], condition: dict[str, dict[str, Value]]
+    sid: str, services: list[Value], actions: list[str], condition: dict[str, dict[str, Value]] | None = None
 ) -> dict[str, Value]:
     return {**allow(sid, actions, ["*"], condition), "Principal": {"Service": services}}
 

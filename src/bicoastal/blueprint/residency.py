@@ -127,7 +127,7 @@ def scp_document(spec: Spec) -> dict[str, Any]:
                     "iam:PutRolePermissionsBoundary",
                     "iam:SetDefaultPolicyVersion",
                 ),
-                [f"arn:aws:iam::*:policy/{spec.prefix}-boundary-*", f"arn:aws:iam::*:role/{spec.prefix}-*"],
+                [f"arn:*:iam::*:policy/{spec.prefix}-boundary-*", f"arn:*:iam::*:role/{spec.prefix}-*"],
                 by_hand,
             ),
             deny("StayInTheOrganization", ("organizations:LeaveOrganization",), ["*"]),
@@ -138,7 +138,7 @@ def scp_document(spec: Spec) -> dict[str, Any]:
 
 def scp_json(spec: Spec) -> str:
     """The policy's file."""
-    return json.dumps(scp_document(spec), indent=2) + "\n"
+    return json.dumps(scp_document(spec), indent=1) + "\n"
 
 
 _IDENTITY_CHANGES: Final = (
@@ -208,7 +208,7 @@ def _no_copies_elsewhere(spec: Spec) -> list[Value]:
             ["*"],
             {
                 "ForAnyValue:ArnNotLike": {
-                    "backup:CopyTargets": [f"arn:aws:backup:{region}:*:backup-vault:*" for region in regions]
+                    "backup:CopyTargets": [f"arn:*:backup:{region}:*:backup-vault:*" for region in regions]
                 }
             },
         ),
