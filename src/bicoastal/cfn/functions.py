@@ -13,6 +13,11 @@ from typing import Any
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, pieces, scalar_text, text_of
 
 
+_INSIDE_IDS = (":", "/", "-", ".")
+_FIELDS = 8
+"""An ARN has six fields, its resource up to two more."""
+
+
 def join(delimiter: Value, values: Value) -> Value:
     """`Fn::Join`."""
     if isinstance(values, Unknown):
@@ -35,13 +40,19 @@ def join(delimiter: Value, values: Value) -> Value:
 
 
 def split(delimiter: Value, text: Value) -> Value:
-    """`Fn::Split`: the literal parts of a text are cut, its holes stay whole."""
+    """`Fn::Split`: the literal parts of a text are cut, its holes stay whole.
+
+    What is cut out of a reference alone (the sixth field of an ARN) still leads to the resource: `Arn:6`. Lists are cut at
+    commas, and an id holds none.
+    """
     if isinstance(text, Unknown):
         return text
     if not isinstance(delimiter, str) or not delimiter:
         return Unknown("the delimiter of Fn::Split is not a text")
     if not isinstance(text, str | Text | Reference):
         return Unknown("Fn::Split is given something that is not a text")
+    if isinstance(text, Reference) and delimiter in _INSIDE_IDS:
+        return [Reference(text.stack, text.resource, f"{text.attribute}{delimiter}{item}") for item in range(_FIELDS)]
     items: list[list[Value]] = [[]]
     for part in pieces(text):
         if not isinstance(part, str):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bicoastal.cfn.deployment import Deployment, Resource
 from bicoastal.review.model.names import CONFIG, Names, Record
-from bicoastal.review.model.signals import Alarm, Signals
+from bicoastal.review.model.signals import Alarm, Signals, compare
 from bicoastal.review.verdict import number, yes
 
 _MAX_DEPTH = 20
@@ -183,9 +183,3 @@ class Resolution:
         else:
             return None
         return compare(value, alarm.operator, alarm.threshold)
-
-
-def compare(value: float, operator: str, threshold: float) -> bool:
-    """CloudWatch's comparison operators."""
-    equal = "OrEqualTo" in operator and value == threshold
-    return equal or (value > threshold if operator.startswith("GreaterThan") else value < threshold)

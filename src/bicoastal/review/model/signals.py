@@ -15,13 +15,6 @@ from bicoastal.cfn.values import Value
 from bicoastal.review.model.machine import Machine
 from bicoastal.review.verdict import number, where
 
-OPERATORS = {
-    "GreaterThanThreshold",
-    "GreaterThanOrEqualToThreshold",
-    "LessThanThreshold",
-    "LessThanOrEqualToThreshold",
-}
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -245,3 +238,9 @@ def _collected(sections: Mapping[str, Any]) -> Iterator[str]:
             renamed = entry.get("rename") if isinstance(entry, dict) else None
             if isinstance(name, str):
                 yield str(renamed or (name if name.startswith(f"{plugin}_") else f"{plugin}_{name}"))
+
+
+def compare(value: float, operator: str, threshold: float) -> bool:
+    """CloudWatch's comparison operators."""
+    equal = "OrEqualTo" in operator and value == threshold
+    return equal or (value > threshold if operator.startswith("GreaterThan") else value < threshold)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.review.case import Case
 from bicoastal.review.demand import RegionDemand
-from bicoastal.review.model.metric_math import Formula
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
+from bicoastal.review.model.trigger import HIGH, Trigger
 from bicoastal.review.verdict import Judgement, number, same, where, yes
 
 TITLE = "Auto scaling on traffic and on CPU or memory"
@@ -32,7 +31,7 @@ def judge(case: Case) -> Judgement:
         for alarm in outward:
             _grows(case, judgement, alarm, region)
         for alarm in inward:
-            _shrinks(judgement, alarm)
+            _shrinks(case, judgement, alarm, outward)
         _credits(case, judgement, fleet)
     return judgement
 
@@ -80,21 +79,7 @@ def _replaced_safely(judgement: Judgement, fleet: Fleet) -> None:
 def _scaling(case: Case, judgement: Judgement, fleet: Fleet, *, up: bool) -> list[Alarm]:
     """Alarms that are linked to a step policy of the fleet in one direction."""
     linked = []
-    for policy in case.deployment.of_type(POLICY, region=fleet.resource.region):
-        if case.deployment.resource(policy.get("AutoScalingGroupName")) is not fleet.resource:
-            continue
-        changes = [
-            number(policy.get("StepAdjustments", index, "ScalingAdjustment"))
-            for index, _ in enumerate(policy.items("StepAdjustments"))
-        ]
-        changes.append(number(policy.get("ScalingAdjustment")))
-        if not any(change is not None and (change > 0) is up and change != 0 for change in changes):
-            continue
-        alarms = [
-            alarm
-            for alarm in case.signals.of(fleet.resource.region)
-            if any(case.deployment.resource(action) is policy for action in alarm.actions)
-        ]
+    for policy, alarms in policies(case, fleet, up=up):
         if not alarms:
             judgement.lacks(f"{where(policy)}: no alarm sets this policy off.")
         for alarm in alarms:
@@ -111,6 +96,27 @@ def _scaling(case: Case, judgement: Judgement, fleet: Fleet, *, up: bool) -> lis
             f"{where(fleet.resource)} never {'grows' if up else 'shrinks'}: no alarm leads to a policy of it."
         )
     return linked
+
+
+def policies(case: Case, fleet: Fleet, *, up: bool) -> Iterator[tuple[Resource, list[Alarm]]]:
+    """The fleet's policies in one direction, each with the alarms that set it off."""
+    for policy in case.deployment.of_type(POLICY, region=fleet.resource.region):
+        if case.deployment.resource(policy.get("AutoScalingGroupName")) is not fleet.resource:
+            continue
+        changes = [
+            number(policy.get("StepAdjustments", index, "ScalingAdjustment"))
+            for index, _ in enumerate(policy.items("StepAdjustments"))
+        ]
+        changes.append(number(policy.get("ScalingAdjustment")))
+        if any(change is not None and change != 0 and (change > 0) is up for change in changes):
+            yield (
+                policy,
+                [
+                    alarm
+                    for alarm in case.signals.of(fleet.resource.region)
+                    if any(case.deployment.resource(action) is policy for action in alarm.actions)
+                ],
+            )
 
 
 def _wrong_way(policy: Resource, alarm: Alarm) -> bool:
@@ -132,104 +138,58 @@ def _grows(case: Case, judgement: Judgement, alarm: Alarm, region: RegionDemand)
     """Traffic AND (CPU or memory), each over its own threshold, on metrics that somebody publishes."""
     for text in case.signals.unpublished(alarm):
         judgement.lacks(f"{text}: the fleet never grows on it.")
-    kinds = dict(_kinds(alarm))
-    for kind, wanted in (
-        ("traffic", region.requests_per_minute),
-        ("cpu", region.cpu_percent),
-        ("memory", region.memory_percent),
-    ):
-        if kind not in kinds:
-            judgement.lacks(f"{where(alarm.resource)} does not look at {kind}.")
-            continue
-        limits = thresholds(alarm, kinds[kind])
-        if not limits or min(limits) <= 0:
-            judgement.lacks(f"{where(alarm.resource)} has no threshold above zero for {kind}.")
-        elif wanted is not None and kind != "traffic" and wanted not in limits:
-            judgement.lacks(f"{where(alarm.resource)}: the threshold for {kind} is {limits[0]:g}, not {wanted}.")
-        elif wanted is not None and kind == "traffic" and not any(limit >= wanted for limit in limits):
-            judgement.lacks(f"{where(alarm.resource)}: the threshold for traffic, {limits[0]:g}, is below {wanted}.")
-    shape = truth_table(alarm, kinds)
-    if shape is None:
-        judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood.")
-    elif shape != _WANTED:
-        judgement.lacks(f"{where(alarm.resource)} does not ring on exactly: traffic AND (CPU or memory).")
-    else:
-        judgement.found(alarm.resource, "traffic AND (CPU OR memory), thresholds above zero", "Metrics")
     if alarm.missing_data == "breaching":
         judgement.lacks(f"{where(alarm.resource)} grows the fleet when data are missing.")
+    trigger = Trigger(alarm, case.demand.fleet_max)
+    if trigger.unclear:
+        judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood: {trigger.unclear}.")
+        return
+    if trigger.table() != _WANTED:
+        judgement.lacks(f"{where(alarm.resource)} does not ring on exactly: traffic AND (CPU or memory).")
+        return
+    asked = {"traffic": region.requests_per_minute, "cpu": region.cpu_percent, "memory": region.memory_percent}
+    limits = {}
+    for kind, wanted in asked.items():
+        limits[kind] = limit = trigger.limit(kind)
+        if limit is None or limit <= 0:
+            judgement.lacks(f"{where(alarm.resource)} has no threshold above zero for {kind}.")
+        elif wanted is not None and not wanted <= limit <= wanted * (1.25 if kind == "traffic" else 1) + 0.01:
+            # Health checkers' probes are counted by the balancer: a traffic threshold lies a little above the users' own.
+            judgement.lacks(f"{where(alarm.resource)}: the threshold for {kind} is {limit:.0f}, not {wanted}.")
+    spoken = ", ".join(f"{kind} {limit:.0f}" for kind, limit in limits.items() if limit is not None)
+    judgement.found(alarm.resource, f"grows on traffic AND (CPU or memory), over {spoken}", "Metrics")
 
 
 _WANTED = (False, False, False, False, False, True, True, True)
 """Rings or not, by traffic, cpu, memory over their thresholds: 000, 001, ... 111."""
 
 
-def _kinds(alarm: Alarm) -> Iterator[tuple[str, str]]:
-    """What each metric of an alarm stands for, with its id."""
-    for metric in alarm.metrics:
-        if metric.name in ("RequestCountPerTarget", "RequestCount"):
-            yield "traffic", metric.id
-        elif metric.name == "CPUUtilization":
-            yield "cpu", metric.id
-        elif "mem" in metric.name.lower():
-            yield "memory", metric.id
-
-
-def thresholds(alarm: Alarm, id_: str) -> list[float]:
-    """Numbers that a metric is compared with in the metric math; the alarm's own threshold for a plain metric."""
-    if not id_:
-        return [alarm.threshold] if alarm.threshold is not None else []
-    found: list[float] = []
-    names = {id_}
-    for name, expression in alarm.expressions.items():
-        if re.fullmatch(rf"\s*(FILL\(\s*{id_}\s*,[^()]*\)|{id_}[\s/*+\-.\d]*)\s*", expression, re.IGNORECASE):
-            names.add(name)
-    for expression in alarm.expressions.values():
-        flat = re.sub(r"FILL\(\s*(\w+)\s*,[^()]*\)", r"\1", expression)
-        for name in names:
-            for match in re.finditer(rf"\b{name}\b[^<>,&|]*?[<>]=?\s*([\d.]+)", flat):
-                found.append(float(match[1]))
-    return found
-
-
-def truth_table(alarm: Alarm, kinds: dict[str, str]) -> tuple[bool, ...] | None:
-    """Whether it rings for each combination of traffic, cpu and memory high or zero; None if not computable."""
-    rows = []
-    for state in range(8):
-        high = {"traffic": state & 4, "cpu": state & 2, "memory": state & 1}
-        values = {id_: 1e9 if high[kind] else 0.0 for kind, id_ in kinds.items() if id_}
-        try:
-            result = evaluate(alarm, values)
-        except (ValueError, KeyError, TypeError, SyntaxError, ZeroDivisionError, RecursionError):
-            return None
-        threshold = alarm.threshold
-        if threshold is None:
-            return None
-        rows.append(result >= threshold if "OrEqual" in alarm.operator else result > threshold)
-    return tuple(rows)
-
-
-def evaluate(alarm: Alarm, values: dict[str, float]) -> float:
-    """The alarm's metric math over single numbers. Raises ValueError for what is not understood."""
-    known = dict(values)
-
-    def value(name: str) -> float:
-        if name not in known:
-            known[name] = Formula(alarm.expressions[name]).value(value)
-        return known[name]
-
-    return Formula(alarm.result).value(value)
-
-
-def _shrinks(judgement: Judgement, alarm: Alarm) -> None:
-    """In only when traffic and CPU are low for long; lower thresholds than out, or the fleet would swing."""
+def _shrinks(case: Case, judgement: Judgement, alarm: Alarm, outward: list[Alarm]) -> None:
+    """In only when all is low for long, and lower than out by half, or the fleet would swing."""
+    for text in case.signals.unpublished(alarm):
+        judgement.lacks(f"{text}: the fleet never shrinks on it.")
     periods = number(alarm.resource.get("EvaluationPeriods")) or 1
     longest = max((metric.period for metric in alarm.metrics), default=0)
     if periods * longest < 600:
-        judgement.lacks(
-            f"{where(alarm.resource)} shrinks the fleet after {periods * longest / 60:.0f} minutes: it will swing."
-        )
+        minutes = periods * longest / 60
+        judgement.lacks(f"{where(alarm.resource)} shrinks the fleet after {minutes:.0f} minutes: it will swing.")
     if alarm.missing_data == "breaching":
         judgement.lacks(f"{where(alarm.resource)} shrinks the fleet when data are missing.")
+    trigger = Trigger(alarm, case.demand.fleet_max)
+    if trigger.unclear:
+        judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood: {trigger.unclear}.")
+        return
+    if not trigger.rings() or trigger.rings(traffic=HIGH) or trigger.rings(cpu=HIGH):
+        judgement.lacks(f"{where(alarm.resource)} does not ring on exactly: traffic AND CPU low.")
+        return
+    for one in outward:
+        out = Trigger(one, case.demand.fleet_max)
+        for kind in ("traffic", "cpu"):
+            low, high = trigger.limit(kind), out.limit(kind)
+            if low is not None and high is not None and low > high * 0.6:
+                judgement.lacks(
+                    f"{where(alarm.resource)} shrinks at a {kind} of {low:.0f}, the fleet grows at {high:.0f}."
+                )
     judgement.found(alarm.resource, "shrinks after long quiet")
 
 

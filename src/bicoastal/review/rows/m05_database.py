@@ -44,7 +44,9 @@ def _instance(case: Case, judgement: Judgement, item: Resource) -> None:
     version = item.get("EngineVersion")
     if wanted and version is not None and not str(version).startswith(wanted):
         judgement.lacks(f"{where(item)} runs version {version}, not {wanted}.")
-    judgement.expect(item, ("StorageEncrypted",), True, "its storage is not encrypted")
+    if not case.is_replica(item) or item.get("KmsKeyId") is None:
+        # A replica's storage is encrypted by naming a key: RDS takes StorageEncrypted from the source.
+        judgement.expect(item, ("StorageEncrypted",), True, "its storage is not encrypted")
     if not (number(item.get("BackupRetentionPeriod")) or 0) >= 1:
         judgement.lacks(f"{where(item)} keeps no automated backups: it cannot be (or become) a replication source.")
     _subnets(case, judgement, item)

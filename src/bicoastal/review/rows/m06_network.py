@@ -163,17 +163,20 @@ def _lists(case: Case, judgement: Judgement, region: str) -> None:
                 break
 
 
-_ESSENTIAL = {
+_CARRY_DATA = {
     "logs": "logs:PutLogEvents",
-    "secretsmanager": "secretsmanager:GetSecretValue",
     "monitoring": "cloudwatch:PutMetricData",
+    "secretsmanager": "secretsmanager:GetSecretValue",
     "ssm": "ssm:UpdateInstanceInformation",
     "ssmmessages": "ssmmessages:OpenDataChannel",
-    "kms": "kms:Decrypt",
+}
+"""Interface endpoints for what carries data, by service, with an action that shows that instances call it."""
+_WITHOUT_EGRESS = {
     "cloudformation": "cloudformation:SignalResource",
     "ec2": "ec2:DescribeTags",
+    "kms": "kms:Decrypt",
 }
-"""Interface endpoints by service, and an action that shows that instances call it."""
+"""Those that instances need besides, where there is no way out."""
 
 
 def _endpoints(case: Case, judgement: Judgement, region: str) -> None:
@@ -192,9 +195,8 @@ def _endpoints(case: Case, judgement: Judgement, region: str) -> None:
             judgement.lacks(f"{where(item)} cannot be reached by the fleet: {reason}.")
         if not yes(item.get("PrivateDnsEnabled")):
             judgement.lacks(f"{where(item)} has no private names: clients go past it.")
-    if not found and any(subnet.kind is Kind.EGRESS for subnet in _used(case, region, "fleet")):
-        return
-    for service, action in _ESSENTIAL.items():
+    egress = any(subnet.kind is Kind.EGRESS for subnet in _used(case, region, "fleet"))
+    for service, action in (_CARRY_DATA if egress else {**_CARRY_DATA, **_WITHOUT_EGRESS}).items():
         if service not in found and fleet.role is not None and case.identities.may(fleet.role, action):
             judgement.lacks(f"{region}: instances call {service}, and no endpoint keeps that inside the VPC.")
 

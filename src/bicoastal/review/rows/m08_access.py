@@ -185,7 +185,7 @@ def _responders(case: Case, judgement: Judgement, document: Resource) -> None:
                 for item in case.identities.statements(role)
                 if item.effect == "Allow" and item.matches("ssm:StartSession")
             ]
-            tagged = [item for item in sessions if "ResourceTag" in str(item.conditions)]
+            tagged = [item for item in sessions if "resourcetag" in str(item.conditions).lower()]
             if not tagged:
                 judgement.lacks(f"{where(role)} may open sessions to instances that nobody opened.")
             judgement.found(role, "responders, with a second factor")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bicoastal.review.case import Case
+from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
-from bicoastal.review.rows.m04_scaling import thresholds
+from bicoastal.review.model.trigger import Trigger
+from bicoastal.review.rows.m04_scaling import policies
 from bicoastal.review.verdict import Judgement, number, where
 
 TITLE = "Adjusts by itself under peak load, in the right order"
@@ -16,8 +18,9 @@ def judge(case: Case) -> Judgement:
     """Scale-out at lower load and sooner than spill-over; scale-in later than both."""
     judgement = Judgement()
     for region in case.regions:
-        grows = [alarm for alarm in _alarms(case, region) if alarm.upward and _scales(case, alarm)]
-        shrinks = [alarm for alarm in _alarms(case, region) if _scales(case, alarm) and alarm not in grows]
+        fleet = case.fleet(region)
+        grows = _alarms(case, fleet, up=True)
+        shrinks = _alarms(case, fleet, up=False)
         if not grows:
             judgement.lacks(f"{region} does not grow under load.")
             continue
@@ -33,22 +36,12 @@ def judge(case: Case) -> Judgement:
                 judgement.found(alarm.resource, f"shrinks after {_delay(alarm) / 60:.0f} min of quiet")
         if not shrinks:
             judgement.lacks(f"{region} never shrinks after a peak.")
-    _order(case, judgement)
+        _order(case, judgement, region, grows)
     return judgement
 
 
-def _alarms(case: Case, region: str) -> list[Alarm]:
-    return case.signals.of(region)
-
-
-def _scales(case: Case, alarm: Alarm) -> bool:
-    targets = [case.deployment.resource(action) for action in alarm.actions]
-    return any(
-        target is not None
-        and target.type == "AWS::AutoScaling::ScalingPolicy"
-        and case.deployment.resource(target.get("AutoScalingGroupName")) is not None
-        for target in targets
-    )
+def _alarms(case: Case, fleet: Fleet | None, *, up: bool) -> list[Alarm]:
+    return [alarm for _, alarms in policies(case, fleet, up=up) for alarm in alarms] if fleet else []
 
 
 def _delay(alarm: Alarm) -> float:
@@ -57,23 +50,23 @@ def _delay(alarm: Alarm) -> float:
     return periods * max((metric.period for metric in alarm.metrics), default=60.0)
 
 
-def _order(case: Case, judgement: Judgement) -> None:
+def _order(case: Case, judgement: Judgement, region: str, grows: list[Alarm]) -> None:
     """Where users can spill over, the limit for that lies above the one for growing."""
-    spilling: dict[str, list[tuple[float, Alarm]]] = {}
-    for check in case.names.checks:
-        alarm = case.resolution.alarm_of(check)
-        if alarm and alarm.threshold is not None and alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget"):
-            spilling.setdefault(alarm.resource.region, []).append((alarm.threshold, alarm))
-    for region, limits in spilling.items():
-        for alarm in _alarms(case, region):
-            if not (alarm.upward and _scales(case, alarm)):
-                continue
-            traffic = [metric.id for metric in alarm.metrics if metric.name.startswith("RequestCount")]
-            grow = max((value for id_ in traffic for value in thresholds(alarm, id_)), default=0.0)
-            lowest, first = min(limits, key=lambda pair: pair[0])
-            if lowest <= grow:
-                judgement.lacks(
-                    f"{where(first.resource)} sends users away at {lowest:g} requests; the fleet grows at {grow:g}."
-                )
-            else:
-                judgement.found(first.resource, f"users leave from {lowest:g} requests on; the fleet grows at {grow:g}")
+    spilling = [
+        (alarm.threshold, alarm)
+        for check in case.names.checks
+        if (alarm := case.resolution.alarm_of(check)) is not None
+        and alarm.threshold is not None
+        and alarm.resource.region == region
+        and alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget")
+    ]
+    for alarm in grows:
+        trigger = Trigger(alarm, case.demand.fleet_max)
+        grow = None if trigger.unclear else trigger.limit("traffic")
+        if grow is None or not spilling:
+            continue
+        lowest, first = min(spilling, key=lambda pair: pair[0])
+        if lowest <= grow:
+            judgement.lacks(f"{where(first.resource)} sends users away at {lowest:g}; the fleet grows at {grow:.0f}.")
+        else:
+            judgement.found(first.resource, f"users leave from {lowest:g} requests on; the fleet grows at {grow:.0f}")
