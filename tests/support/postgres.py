@@ -312,25 +312,20 @@ class Pair:
         (done,) = self.replica.superuser(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")[0]
         return bool(done)
 
-    def close(self) -> None:
-        """End both servers."""
-        self.replica.thaw()
-        self.replica.kill()
-        self.primary.kill()
+
+@contextlib.contextmanager
+def running(server: Postgres) -> Iterator[Postgres]:
+    """Start a server, and end it in any case."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.thaw()
+        server.kill()
 
 
 @contextlib.contextmanager
-def running_pair(laboratory: Laboratory, slot: str = "rds_us_west_2_db_test") -> Iterator[Pair]:
-    """A fresh primary with a streaming replica, both started, and ended in any case."""
-    primary = laboratory.cluster("east")
-    try:
-        primary.start()
-        replica = primary.replica("west", slot)
-        pair = Pair(primary, replica)
-        try:
-            replica.start()
-            yield pair
-        finally:
-            pair.close()
-    finally:
-        primary.kill()
+def replicated(primary: Postgres, name: str = "west", slot: str = "rds_us_west_2_db_test") -> Iterator[Pair]:
+    """Start a streaming replica of a running primary, and end it in any case."""
+    with running(primary.replica(name, slot)) as replica:
+        yield Pair(primary, replica)

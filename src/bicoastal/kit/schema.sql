@@ -116,8 +116,10 @@ DECLARE
     deadline timestamptz := clock_timestamp() + make_interval(secs => p_wait_ms / 1000.0);
     pids integer[];
     p integer;
-    remaining integer := 0;
+    remaining integer;
 BEGIN
+    -- Warnings about sessions that have already gone would fill the client's log.
+    SET LOCAL client_min_messages = error;
     -- A transaction of its own, after fence() is committed: a session that began in between would keep the right to
     -- finish its statement. Here every session is either ended, or began without the role.
     IF (SELECT fenced_at IS NULL OR expelled_at IS NOT NULL FROM bicoastal.state) THEN
@@ -129,12 +131,11 @@ BEGIN
         PERFORM pg_terminate_backend(p);
     END LOOP;
     FOREACH p IN ARRAY pids LOOP
-        IF NOT pg_terminate_backend(p, greatest(1, extract(epoch FROM deadline - clock_timestamp()) * 1000)::bigint)
-            AND EXISTS (SELECT FROM pg_stat_get_activity(p))
-        THEN
-            remaining := remaining + 1;
-        END IF;
+        PERFORM pg_terminate_backend(p, greatest(1, extract(epoch FROM deadline - clock_timestamp()) * 1000)::bigint);
     END LOOP;
+    -- Within a transaction the view goes on showing what it showed first.
+    PERFORM pg_stat_clear_snapshot();
+    SELECT count(*) INTO remaining FROM pg_stat_activity WHERE pid = ANY (pids) AND backend_type = 'client backend';
     IF remaining = 0 THEN
         UPDATE bicoastal.state SET expelled_at = clock_timestamp() WHERE fenced_at IS NOT NULL;
     END IF;
@@ -207,5 +208,6 @@ GRANT EXECUTE ON FUNCTION bicoastal.beat, bicoastal.saw, bicoastal.fence, bicoas
 GRANT USAGE ON SCHEMA bicoastal TO kit, bicoastal_reader, owner;
 GRANT SELECT ON bicoastal.state, bicoastal.heartbeat TO kit, bicoastal_reader, owner;
 GRANT SELECT ON bicoastal.evidence, bicoastal.release TO kit;
+GRANT SELECT, INSERT ON bicoastal.release TO owner;
 GRANT SELECT ON bicoastal.probe TO bicoastal_reader;
 GRANT UPDATE (written_at, nonce) ON bicoastal.probe TO bicoastal_writer;
