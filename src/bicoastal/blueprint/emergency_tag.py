@@ -1,8 +1,8 @@
 """The tag that opens an instance to responders, and the statements that keep everybody else from setting it (D17).
 
-Whoever can tag an instance with this key can open it. CloudFormation reaches the roles that we create (by their boundary);
-the organization's SCP reaches everybody else. Neither binds AWS's service-linked roles or, for an SCP, the management
-account; nothing can bind the account's root user but an SCP.
+Whoever can tag an instance with this key can open it. CloudFormation reaches the roles that we create (by their
+boundary); the organization's SCP reaches everybody else. Neither binds AWS's service-linked roles or, for an SCP, the
+management account; nothing can bind the account's root user but an SCP.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.blueprint.telemetry import fleet_logs, metric_namespace, session_log
 from bicoastal.cfn.intrinsics import ACCOUNT, Commented, Value, sub
 
-ARTIFACT_PREFIXES = ("kit", "applications", "ca")
+ARTIFACT_PREFIXES = ("kits", "applications", "ca")
 """Folders of the artifact bucket that instances read."""
 
 
@@ -64,7 +64,7 @@ EC2_TRUST = trust({"Service": "ec2.amazonaws.com"})
 def add_instance_role(stack: Stack, foundation: Foundation, grants: Sequence[Grant]) -> tuple[Resource, Resource]:
     """The fleet's role and its instance profile; `grants` come from the concerns that own what instances use."""
     statements = [
-        *managed_instance(stack),
+        *managed_instance(),
         *session_logging(stack),
         *read_artifacts(stack, foundation),
         *telemetry(stack),
@@ -97,13 +97,12 @@ def add_profile(stack: Stack, logical_id: str, name: str, role: Resource) -> Res
     )
 
 
-def managed_instance(stack: Stack) -> list[Value]:
+def managed_instance() -> list[Value]:
     """What the SSM agent needs for Run Command and sessions: a part of AmazonSSMManagedInstanceCore.
 
     That policy also reads every parameter of the account. ec2messages is not needed since agent 3.3.40, which Amazon
     Linux 2023 exceeds: Run Command comes by ssmmessages.
     """
-    del stack
     channels = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
     return [
         allow("RegisterWithSystemsManager", ["ssm:UpdateInstanceInformation"], [arn("ec2", "instance/*")]),
