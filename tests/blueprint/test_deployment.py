@@ -138,13 +138,13 @@ def test_the_validators_would_speak(smallest: Path, tmp_path: Path) -> None:
     template = (
         (smallest / "templates" / "database.yaml")
         .read_text()
-        .replace("StorageEncrypted: true", "StorageEncrypted: false")
+        .replace("PubliclyAccessible: false", "PubliclyAccessible: true")
     )
     broken = tmp_path / "database.yaml"
     broken.write_text(template + "\n  Misspelt:\n    Value: x\n    Vlaue: y\n")
     assert validators.cfn_lint([broken], ["us-east-1"])
     assert validators.cloudformation_validate([broken], ["us-east-1"])
-    assert "CKV_AWS_16" in {finding.rule for finding in validators.checkov(tmp_path)}
+    assert "CKV_AWS_17" in {finding.rule for finding in validators.checkov(tmp_path)}
 
 
 def test_every_template_has_parameter_files_where_it_is_deployed() -> None:

@@ -149,6 +149,15 @@ def test_only_the_source_depends_on_the_role(stack: Stack) -> None:
     assert "IsReplica" not in repr(document["Outputs"])
 
 
+def test_a_promotions_change_set_holds_the_instance_alone(stack: Stack) -> None:
+    """What refers to a resource that might be replaced is listed as changing too, so nothing refers to it."""
+    for name, body in strip_comments(stack.document["Resources"]).items():
+        if name != INSTANCE:
+            rest = repr({key: value for key, value in body.items() if key != "DependsOn"})
+            assert f"'{INSTANCE}'" not in rest
+            assert f"${{{INSTANCE}" not in rest
+
+
 def test_a_replica_is_told_nothing_that_it_takes_from_its_source(stack: Stack) -> None:
     """CreateDBInstanceReadReplica takes none of these; a promoted replica that gained one would be replaced."""
     from_the_source = {
@@ -185,7 +194,7 @@ def test_the_masters_password_is_read_from_the_regions_own_secret(stack: Stack) 
 def test_a_reader_inside_the_region_follows_the_regions_instance(stack: Stack) -> None:
     reader = properties(stack, ROLE_REPLICA, ORIGIN_REPLICA, 3, "DatabaseReplicaR2")
     assert reader["DBInstanceIdentifier"] == instance_identifier(spec(), 3, "-r2")
-    assert str(reader["SourceDBInstanceIdentifier"]) == "${database/DatabaseInstance}"
+    assert reader["SourceDBInstanceIdentifier"] == instance_identifier(spec(), 3)
     assert reader["VPCSecurityGroups"] == ["given-DatabaseGroup"]
     assert not reader.keys() & {"DBSubnetGroupName", "KmsKeyId"}, "RDS refuses both inside a region"
 

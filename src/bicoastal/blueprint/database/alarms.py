@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from bicoastal.blueprint.database.instance import named
+from bicoastal.blueprint.database.monitoring import replica_suffixes
 from bicoastal.blueprint.database.parameters import retained_wal_mib
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Value
@@ -64,23 +66,26 @@ class _Alarm:
         return words.lstrip("-")
 
 
-def add_alarms(stack: Stack, instance: Resource, readers: Sequence[Resource], topic: Value) -> None:
+def add_alarms(stack: Stack, instances: Sequence[Resource], topic: Value) -> None:
     """Every alarm of the region's instance and its readers, and the subscription to RDS's events about them."""
     for alarm in (*_storage(stack.spec), *_load(stack.spec), *_memory(stack.spec), *_replication(stack.spec)):
-        _add(stack, alarm, instance, topic)
-    for number, reader in enumerate(readers, start=1):
+        _add(stack, alarm, named(stack), topic)
+    suffixes = replica_suffixes(stack)
+    for suffix in suffixes:
         for alarm in (_storage_low(stack.spec), _replay_stopped()):
-            _add(stack, replace(alarm, logical_id=f"{alarm.logical_id}R{number}"), reader, topic)
+            logical_id = f"{alarm.logical_id}{suffix.removeprefix('-').upper()}"
+            _add(stack, replace(alarm, logical_id=logical_id), named(stack, suffix), topic)
     stack.add(
         "DatabaseEvents",
         "AWS::RDS::EventSubscription",
         {
             "SnsTopicArn": topic,
             "SourceType": "db-instance",
-            "SourceIds": [item.ref for item in (instance, *readers)],
+            "SourceIds": [named(stack, suffix) for suffix in ("", *suffixes)],
             "EventCategories": list(EVENTS),
             "Enabled": True,
         },
+        depends_on=instances,
     )
 
 
@@ -209,7 +214,7 @@ def _replication(spec: Spec) -> list[_Alarm]:
 _COMPARISONS: Final = {">": "GreaterThanThreshold", "<": "LessThanThreshold"}
 
 
-def _add(stack: Stack, alarm: _Alarm, instance: Resource, topic: Value) -> None:
+def _add(stack: Stack, alarm: _Alarm, instance: Value, topic: Value) -> None:
     stack.add(
         alarm.logical_id,
         "AWS::CloudWatch::Alarm",
@@ -218,7 +223,7 @@ def _add(stack: Stack, alarm: _Alarm, instance: Resource, topic: Value) -> None:
             "AlarmDescription": alarm.says,
             "Namespace": "AWS/RDS",
             "MetricName": alarm.metric,
-            "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": instance.ref}],
+            "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": instance}],
             "Statistic": alarm.statistic,
             "Period": 60 if alarm.minutes < 60 else 300,
             "EvaluationPeriods": alarm.minutes if alarm.minutes < 60 else alarm.minutes // 5,

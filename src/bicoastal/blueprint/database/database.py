@@ -19,6 +19,7 @@ from bicoastal.blueprint.database.instance import (
     ROLE_REPLICA,
     add_instance,
     add_read_replicas,
+    named,
 )
 from bicoastal.blueprint.database.monitoring import add_log_groups, add_monitoring_role
 from bicoastal.blueprint.database.parameters import add_parameter_group
@@ -82,13 +83,13 @@ def database(spec: Spec, inputs: DatabaseInputs) -> Database:
     readers = add_read_replicas(
         stack, instance, parameters, monitoring_role, logs, security_group=security_group, data_key=data_key
     )
-    add_alarms(stack, instance, readers, stack.input(inputs.alert_topic_arn))
+    add_alarms(stack, (instance, *readers), stack.input(inputs.alert_topic_arn))
     return Database(
         stack,
         stack.output(_ARN_OUTPUT, instance.att("DBInstanceArn"), "ARN of this region's instance."),
         stack.output("DatabaseHost", instance.att("Endpoint.Address"), "Host name of this region's instance."),
         stack.output("DatabasePort", instance.att("Endpoint.Port"), "TCP port of this region's instance."),
-        stack.output("DatabaseId", instance.ref, "Identifier of this region's instance: what its metrics carry."),
+        stack.output("DatabaseId", named(stack), "Identifier of this region's instance: what its metrics carry."),
     )
 
 

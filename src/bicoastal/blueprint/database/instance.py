@@ -50,7 +50,7 @@ def add_instance(
         {"DBSubnetGroupDescription": f"{stack.spec.prefix}: data subnets", "SubnetIds": subnets},
     )
     properties = {
-        "DBInstanceIdentifier": _identifier(stack.spec),
+        "DBInstanceIdentifier": named(stack),
         "SourceDBInstanceIdentifier": Commented(
             if_("IsReplica", ref("SourceDatabaseArn")),
             "The only property that depends on DatabaseRole. Taking it away promotes the replica in place.",
@@ -94,15 +94,15 @@ def add_read_replicas(
             f"DatabaseReplica{suffix.removeprefix('-').upper()}",
             "AWS::RDS::DBInstance",
             {
-                "DBInstanceIdentifier": _identifier(stack.spec, suffix),
-                "SourceDBInstanceIdentifier": instance.ref,
+                "DBInstanceIdentifier": named(stack, suffix),
+                "SourceDBInstanceIdentifier": named(stack),
                 "VPCSecurityGroups": [security_group],
                 "MultiAZ": False,
                 "BackupRetentionPeriod": Commented(0, "Its source is backed up."),
                 **_same_for_every_instance(stack, parameters, monitoring_role, data_key),
             },
             comment="A reader of this region's instance; its key, subnets and storage are those of its source.",
-            depends_on=logs.of(suffix),
+            depends_on=[instance, *logs.of(suffix)],
             data_class=DataClass.CUSTOMER,
             accept={**_ACCEPTED, **_ACCEPTED_FOR_READERS, **_accepted_version(stack.spec)},
             DeletionPolicy="Delete",
@@ -112,8 +112,14 @@ def add_read_replicas(
     )
 
 
-def _identifier(spec: Spec, suffix: str = "") -> Value:
-    return sub(instance_identifier(spec, "${DatabaseGeneration}", suffix))
+def named(stack: Stack, suffix: str = "") -> Value:
+    """The identifier of this generation's instance, or of a reader beside it, written out.
+
+    Whatever names the instance takes this and not its `Ref`. A promotion is a change that might replace the instance,
+    as far as CloudFormation knows beforehand: everything that refers to it would stand in the change set too, and a
+    failover wants to read there one resource and one property (D2).
+    """
+    return sub(instance_identifier(stack.spec, "${DatabaseGeneration}", suffix))
 
 
 def _only_when_born_new(stack: Stack, secrets: Secrets) -> dict[str, Value]:
