@@ -29,7 +29,7 @@ WITHOUT_NAT: Final = {
     "CloudFormation": "cloudformation",
     "Compute": "ec2",
 }
-"""The boot's signal, and the CloudWatch agent's look at its instance's tags. KMS is called by services, not from here."""
+"""The boot's signal, and the CloudWatch agent's look at its instance's tags. KMS is called by services, not by us."""
 
 
 def add_endpoints(

@@ -32,12 +32,18 @@ class Peering:
 
 
 def peering(spec: Spec, network: Network) -> Peering:
-    """The connection, asked for by the home region, and what the declared flows need of it in both."""
-    stack = Stack(spec, "peering", "The connection between the regions' VPCs, and what may cross it.")
+    """The connection, asked for by the home region, and what the declared flows need of it in both.
+
+    Without flows the standby's side would be a stack without a resource, which CloudFormation does not take: the stack
+    then stands in the home region only.
+    """
+    writes = Flow.WRITES in spec.residency.flows
+    what = "The connection between the regions' VPCs, and what may cross it."
+    stack = Stack(spec, "peering", what, regions=None if writes else (spec.home,))
     connection = _add_connection(stack, network)
     peering_id = stack.output("PeeringId", connection, "The peering connection; the standby takes it from home")
-    stack.sources[spec.standby]["AcceptedPeeringId"] = stack.wire(peering_id, Where.HOME, spec.standby)
-    if Flow.WRITES in spec.residency.flows:
+    if writes:
+        stack.sources[spec.standby]["AcceptedPeeringId"] = stack.wire(peering_id, Where.HOME, spec.standby)
         _add_writes(stack, network, connection)
     return Peering(stack, peering_id)
 
