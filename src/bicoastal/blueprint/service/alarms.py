@@ -68,8 +68,8 @@ def _balancer(balancer: Balancer) -> list[_Watch]:
         ),
         _Watch(
             "UnhealthyHosts",
-            "An instance has failed its health check for five minutes, and is not replaced, or its successors fail as "
-            "well.",
+            "An instance has failed its health check for five minutes, and is not replaced, or its successors fail "
+            "as well.",
             elb, "UnHealthyHostCount", targets, "Minimum", _ABOVE, 0, 5, _OK,
         ),
         _Watch(
@@ -127,8 +127,7 @@ def _certificate(balancer: Balancer) -> _Watch:
     return _Watch(
         "CertificateExpiry",
         f"The certificate ends in less than {CERTIFICATE_DAYS} days and was not renewed: is its validation record "
-        f"still in the "
-        "zone, and the zone still delegated?",
+        "still in the zone, and the zone still delegated?",
         "AWS/CertificateManager",
         "DaysToExpiry",
         [{"Name": "CertificateArn", "Value": balancer.certificate.ref}],

@@ -83,7 +83,7 @@ def _quiet(stack: Stack, number: int, percent: int, balancer: Balancer) -> Outpu
         f"QuietLimit{number}",
         limits,
         f"Requests per instance and minute, probes included, below which slice {number} of the region's users is "
-        f"served here.",
+        "served here.",
         type_="Number",
         MinValue=1,
     )
@@ -105,9 +105,8 @@ def _quiet(stack: Stack, number: int, percent: int, balancer: Balancer) -> Outpu
             f"{spec.prefix}-quiet-{number}-{_hash({**definition, 'Threshold': limits})}-${{TargetGroup}}",
             {"TargetGroup": balancer.target_group_number},
         ),
-        description=f"Slice {number} of the region's users has room here: {QUIET_MINUTES} minutes below its limit. One "
-        f"busy minute "
-        "ends it. In alarm is the usual state; without requests it is quiet too.",
+        description=f"Slice {number} of the region's users has room here: {QUIET_MINUTES} minutes below its limit. "
+        "One busy minute ends it. In alarm is the usual state; without requests it is quiet too.",
         dimensions=balancer.target_dimensions,
     )
     return stack.output(f"Quiet{number}Alarm", alarm.ref, f"Name of the alarm that says slice {number} has room.")

@@ -22,8 +22,7 @@ _MANAGED_RULES: Final = (
 """Name here, AWS's name, and the rules of the group that only count."""
 _COUNT_COMMENT: Final = (
     "SizeRestrictions_BODY blocks every body over 8 KB, so every upload and most long forms. It counts here; an "
-    "application that "
-    "takes neither may let it block."
+    "application that takes neither may let it block."
 )
 _REDACTED_HEADERS: Final = ("authorization", "cookie")
 

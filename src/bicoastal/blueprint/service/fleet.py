@@ -6,6 +6,7 @@ peak or of a failover. The image is chosen once and kept, for the same reason (s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -62,7 +63,7 @@ def fleet(
 
 def burstable(spec: Spec) -> bool:
     """Whether the instances live on CPU credits."""
-    return spec.instances.type.startswith("t")
+    return re.match(r"t\d", spec.instances.type) is not None
 
 
 def _image(stack: Stack) -> Value:
@@ -146,8 +147,7 @@ def _credits(spec: Spec) -> dict[str, Value]:
         "CreditSpecification": Commented(
             {"CpuCredits": "unlimited"},
             "`standard` slows an instance down when its credits are spent, and then shows a low CPU: it would never "
-            "scale out. An "
-            "alarm says when surplus credits cost money.",
+            "scale out. An alarm says when surplus credits cost money.",
         )
     }
 

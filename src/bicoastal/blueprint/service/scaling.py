@@ -23,12 +23,12 @@ IN_MINUTES: Final = 15
 _PERIOD_S: Final = 60
 _PROBES: Final = f"{PROBES_PER_MINUTE} / FILL(instances, {{minimum}})"
 OUT: Final = (
-    "IF(FILL(requests, 0) - {probes} > ${{ScaleOutRequests}}"
-    " AND (FILL(cpu, 0) > ${{ScaleOutCpu}} OR FILL(memory, 0) > ${{ScaleOutMemory}}), 1, 0)"
+    "IF(FILL(requests, 0) - {probes} > ${{ScaleOutRequests}} AND (FILL(cpu, 0) > ${{ScaleOutCpu}} OR FILL(memory, 0) "
+    "> ${{ScaleOutMemory}}), 1, 0)"
 )
 IN: Final = (
-    "IF(FILL(requests, 0) - {probes} < ${{ScaleInRequests}}"
-    " AND FILL(cpu, 100) < ${{ScaleInCpu}} AND FILL(memory, 100) <= ${{ScaleOutMemory}}, 1, 0)"
+    "IF(FILL(requests, 0) - {probes} < ${{ScaleInRequests}} AND FILL(cpu, 100) < ${{ScaleInCpu}} AND FILL(memory, "
+    "100) <= ${{ScaleOutMemory}}, 1, 0)"
 )
 
 
@@ -50,14 +50,8 @@ def scaling(stack: Stack, fleet: Fleet, balancer: Balancer, *, topic: Value) -> 
     """Policies, the alarms that run them, and the thresholds as parameters of each region."""
     _parameters(stack)
     probes = _PROBES.format(minimum=stack.spec.instances.min)
-    grow = _policy(
-        stack,
-        "ScaleOutPolicy",
-        fleet,
-        adjustment=1,
-        bound="MetricIntervalLowerBound",
-    )
-    shrink = _policy(stack, "ScaleInPolicy", fleet, adjustment=-1, bound="MetricIntervalLowerBound")
+    grow = _policy(stack, "ScaleOutPolicy", fleet, adjustment=1)
+    shrink = _policy(stack, "ScaleInPolicy", fleet, adjustment=-1)
     inputs = _inputs(stack, fleet, balancer)
     stack.add(
         "ScaleOut",
@@ -78,8 +72,7 @@ def scaling(stack: Stack, fleet: Fleet, balancer: Balancer, *, topic: Value) -> 
         _alarm(
             f"{stack.spec.prefix}-scale-in",
             f"Traffic and CPU are below half of their thresholds for {IN_MINUTES} minutes, memory is not above its "
-            f"own: the fleet "
-            "shrinks. In alarm is the usual state of a quiet fleet, so nobody is told.",
+            "own: the fleet shrinks. In alarm is the usual state of a quiet fleet, so nobody is told.",
             [*inputs, _expression(IN.format(probes=probes), "Traffic and CPU are low, and memory allows it")],
             IN_MINUTES,
             [shrink.ref],
@@ -123,7 +116,7 @@ def _parameters(stack: Stack) -> None:
         stack.setting(name, texts, description, type_="Number", MinValue=1)
 
 
-def _policy(stack: Stack, logical_id: str, fleet: Fleet, *, adjustment: int, bound: str) -> Resource:
+def _policy(stack: Stack, logical_id: str, fleet: Fleet, *, adjustment: int) -> Resource:
     return stack.add(
         logical_id,
         "AWS::AutoScaling::ScalingPolicy",
@@ -133,7 +126,7 @@ def _policy(stack: Stack, logical_id: str, fleet: Fleet, *, adjustment: int, bou
             "AdjustmentType": "ChangeInCapacity",
             "MetricAggregationType": "Maximum",
             "EstimatedInstanceWarmup": WARMUP_S if adjustment > 0 else None,
-            "StepAdjustments": [{bound: 0, "ScalingAdjustment": adjustment}],
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": adjustment}],
         },
     )
 

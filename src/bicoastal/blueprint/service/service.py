@@ -144,7 +144,7 @@ def _version(stack: Stack, name: str, chooser: str) -> Value:
         chooser,
         NO_ARTIFACT,
         f"{name} bundle of the instances: the first 16 digits of its SHA-256. Another one replaces the fleet, in "
-        f"batches.",
+        "batches.",
         AllowedPattern="^[0-9a-f]{16}$",
     )
 

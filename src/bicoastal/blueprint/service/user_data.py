@@ -79,8 +79,8 @@ def user_data(stack: Stack, filling: Filling, kit: Mapping[str, Any], *, bucket:
     if size > USER_DATA_BYTES:
         raise Refused(
             f"The instances' user data could reach {size} bytes; EC2 takes {USER_DATA_BYTES}. app.command, "
-            f"app.packages, "
-            "app.environment and app.secrets are in it: move the longest values into a file of the application."
+            "app.packages, app.environment and app.secrets are in it: move the longest values into a file of the "
+            "application."
         )
     return base64(sub(text, filling.variables))
 
