@@ -100,8 +100,24 @@ class Case:
         return self.deployment.of_type(DATABASE, region=region)
 
     def source(self, database: Resource) -> Resource | None:
-        """The instance that a replica copies; None for one that copies none, or one that isn't here."""
-        return self.deployment.resource(self._source(database))
+        """The instance that a replica copies; None for one that copies none, or one that isn't here.
+
+        RDS takes an ARN for a source in another region, and inside a region the identifier alone.
+        """
+        value = self._source(database)
+        found = self.deployment.resource(value)
+        if found is not None or value is None:
+            return found
+        wanted = self.deployment.spelled(value)
+        near = (item for item in self.databases(database.region) if item is not database)
+        return next(
+            (item for item in near if self.deployment.spelled(item.get("DBInstanceIdentifier")) == wanted), None
+        )
+
+    def is_reader(self, database: Resource) -> bool:
+        """Whether an instance copies one of its own region: it holds nothing else, under the same key."""
+        source = self.source(database)
+        return source is not None and source.region == database.region
 
     def is_replica(self, database: Resource) -> bool:
         """Whether an instance copies another one."""

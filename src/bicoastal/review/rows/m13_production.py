@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value, unknowns
-from bicoastal.review.case import Case
+from bicoastal.review.case import DATABASE, Case
 from bicoastal.review.model.essentials import ESSENTIAL
 from bicoastal.review.verdict import Judgement, where, yes
 
@@ -111,7 +111,7 @@ def _encrypted(case: Case, judgement: Judgement) -> None:
             value = item.get(name)
             if isinstance(value, Unknown):
                 judgement.unsure(f"{where(item)}: its key cannot be told: {value.reason}")
-            elif value is None:
+            elif value is None and not (type_ == DATABASE and case.is_reader(item)):
                 judgement.lacks(f"{where(item)} is not encrypted with a key of its own.")
 
 
@@ -142,6 +142,8 @@ def _users(case: Case, key: Resource) -> list[Resource]:
 
 def _databases(case: Case, judgement: Judgement) -> None:
     for item in case.databases():
+        if case.is_reader(item):
+            continue
         judgement.expect(item, ("DeletionProtection",), True, "it can be deleted by mistake")
         policy = item.attribute("DeletionPolicy")
         if policy not in ("Snapshot", "Retain", "RetainExceptOnCreate"):
