@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from bicoastal.blueprint.foundation import foundation
-from bicoastal.blueprint.monitoring import monitoring
+from bicoastal.blueprint.monitoring import SHORTEST_AGE_S, monitoring
 from bicoastal.blueprint.service.capacity import Capacity
 from bicoastal.blueprint.service.service import Service
 from bicoastal.blueprint.stack import Output, Stack
-from bicoastal.blueprint.telemetry import application_log, metric_namespace
+from bicoastal.blueprint.telemetry import metric_namespace
 from bicoastal.blueprint.vault import vault
 from bicoastal.cfn.intrinsics import strip_comments
-from bicoastal.cfn.manifest import Live
+from bicoastal.cfn.manifest import FromOutput, Live
 from bicoastal.spec.model import Spec
 from tests.support.regions import database_of
 from tests.support.specs import spec
@@ -58,9 +58,10 @@ class TestTheOtherRegion:
         assert set(STACK.regions) == {"us-east-1", "us-west-2"}
 
     def test_it_wakes_people_at_the_rpo_that_the_team_promised(self) -> None:
-        stack = build(spec(promise={"rpo_seconds": 17}))
-        alarm = strip_comments(stack.document["Resources"]["HeartbeatLost"])["Properties"]
-        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (17, "GreaterThanThreshold")
+        for promised, rings_at in ((90, 90), (1, SHORTEST_AGE_S)):
+            stack = build(spec(promise={"rpo_seconds": promised}))
+            alarm = strip_comments(stack.document["Resources"]["HeartbeatLost"])["Properties"]
+            assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (rings_at, "GreaterThanThreshold")
 
     def test_the_standbys_loss_is_alarmed_at_the_primary_by_changes_that_wait_for_it(self) -> None:
         alarm = ALARMS["ReplicaBehind"]
@@ -132,7 +133,9 @@ class TestLogs:
 
     def test_errors_in_its_log_are_counted_where_the_alarm_looks(self) -> None:
         (transformation,) = RESOURCES["ErrorsInLog"]["Properties"]["MetricTransformations"]
-        assert RESOURCES["ErrorsInLog"]["Properties"]["LogGroupName"] == application_log(STACK.spec)
+        assert RESOURCES["ErrorsInLog"]["Properties"]["LogGroupName"] == {"Ref": "ApplicationLogGroup"}
+        source = STACK.sources["us-west-2"]["ApplicationLogGroup"]
+        assert source == FromOutput("service/us-west-2", "ApplicationLogGroup")
         alarm = ALARMS["ApplicationErrors"]
         assert (alarm["Namespace"], alarm["MetricName"]) == (
             transformation["MetricNamespace"],

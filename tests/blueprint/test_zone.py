@@ -22,3 +22,10 @@ def test_the_made_zone_recovers_fast_and_outlives_its_stack() -> None:
     assert "DeletionPolicy: RetainExceptOnCreate" in text
     assert "UpdateReplacePolicy: Retain" in text
     assert build(spec()).names.stack.sources[HOME]["HostedZoneId"] == FromOutput("zone/us-east-1", "HostedZoneId")
+
+
+def test_only_aws_issues_certificates_for_the_names_of_a_made_zone() -> None:
+    stack = build(spec()).zone.stack
+    assert stack is not None
+    record = resolved(stack, {})["CertificateAuthorities"]
+    assert (record["Type"], record["ResourceRecords"]) == ("CAA", ['0 issue "amazon.com"'])

@@ -15,14 +15,16 @@ from bicoastal.blueprint.database.database import Database
 from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.service.service import Service
 from bicoastal.blueprint.stack import Resource, Stack
-from bicoastal.blueprint.telemetry import application_log, metric_namespace
+from bicoastal.blueprint.telemetry import metric_namespace
 from bicoastal.blueprint.vault import Vault
-from bicoastal.cfn.intrinsics import Value, sub
+from bicoastal.cfn.intrinsics import Value, ref, sub
 from bicoastal.spec.model import Spec
 
 BEHIND_BYTES = 256 * 1024 * 1024
 """WAL waiting for the replica. RDS closes a 64 MB segment every five minutes even if nothing is written: a replica that
 is gone is seen within some 25 minutes on an idle database, and sooner on a busy one."""
+SHORTEST_AGE_S = 15
+"""Less would ring by itself: it beats every second, is read every second, and crosses a continent between."""
 ERRORS_PERCENT = 5
 FAILING_PERCENT = 50
 FEW_REQUESTS = 20
@@ -43,7 +45,7 @@ def monitoring(spec: Spec, foundation: Foundation, vault: Vault, database: Datab
     _other_region(alarms)
     _database(alarms)
     _serving(alarms)
-    _application_errors(alarms)
+    _application_errors(alarms, service)
     dashboard(
         stack,
         {
@@ -59,15 +61,15 @@ def monitoring(spec: Spec, foundation: Foundation, vault: Vault, database: Datab
 
 
 def _other_region(alarms: _Alarms) -> None:
-    promise = alarms.spec.promise.rpo_seconds
+    limit = max(alarms.spec.promise.rpo_seconds, SHORTEST_AGE_S)
     alarms.on_kit(
         "HeartbeatLost",
         "HeartbeatAge",
         "Maximum",
-        f"The database's heartbeat is older than {promise} seconds, the RPO promised, or nobody here can read it. On "
+        f"The database's heartbeat is older than {limit} seconds, the RPO promised, or nobody here can read it. On "
         "the replica: the primary's region is lost or cut off, or replication is behind. Run `bicoastal status`, "
         "then decide on `failover`. On the primary: its instances cannot write to it.",
-        above=promise,
+        above=limit,
         minutes=3,
         missing="breaching",
         comment="Missing data is the worst answer, not a pass. The primary's own region reads an age near zero.",
@@ -160,13 +162,14 @@ def _serving(alarms: _Alarms) -> None:
     )
 
 
-def _application_errors(alarms: _Alarms) -> None:
+def _application_errors(alarms: _Alarms, service: Service) -> None:
     stack = alarms.stack
+    group = service.stack.output("ApplicationLogGroup", ref("ApplicationLog"), "What the application writes.")
     stack.add(
         "ErrorsInLog",
         "AWS::Logs::MetricFilter",
         {
-            "LogGroupName": application_log(stack.spec),
+            "LogGroupName": stack.input(group),
             "FilterPattern": "?ERROR ?CRITICAL ?FATAL ?Traceback",
             "MetricTransformations": [
                 {

@@ -1,7 +1,7 @@
 """The public hosted zone of the application's name: created here, or an existing one by its id.
 
-It stands before everything else, because the certificates of both regions are validated in it. It holds no records of
-its own: those are in `names`, which may come and go while the registrar's delegation keeps pointing here.
+It stands before everything else, because the certificates of both regions are validated in it. The records of the
+application are in `names`, which may come and go while the registrar's delegation keeps pointing here.
 """
 
 from __future__ import annotations
@@ -58,6 +58,19 @@ def zone(spec: Spec) -> Zone:
         "the home region is, and it would hold resolvers' addresses there (M2, M7).",
         DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
+    )
+    stack.add(
+        "CertificateAuthorities",
+        "AWS::Route53::RecordSet",
+        {
+            "HostedZoneId": hosted.ref,
+            "Name": spec.domain.name,
+            "Type": "CAA",
+            "TTL": "3600",
+            "ResourceRecords": ['0 issue "amazon.com"'],
+        },
+        comment="Nobody but AWS issues certificates for these names, whoever else is asked. Not in a zone that was "
+        "there before: it may have a policy of its own.",
     )
     servers = join(" ", hosted.att("NameServers"))
     stack.output("NameServers", servers, "To enter at the registrar, or in the parent zone as NS.")
