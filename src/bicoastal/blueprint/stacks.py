@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from bicoastal.blueprint.access import access
 from bicoastal.blueprint.aggregation import aggregation
 from bicoastal.blueprint.backup import backup
+from bicoastal.blueprint.bootstrap import bootstrap
 from bicoastal.blueprint.checks import checks
 from bicoastal.blueprint.database import DatabaseInputs, database
 from bicoastal.blueprint.foundation import foundation
@@ -71,6 +72,7 @@ def compose(spec: Spec) -> Deployment:
         ),
     )
     rights = access(spec, base, passwords.fleet_grants)
+    preparation = bootstrap(spec, base, net, passwords, data)
     public = zone(spec)
     web = service(spec, base, net, rights, passwords, data, public)
     health = checks(spec, web)
@@ -85,6 +87,7 @@ def compose(spec: Spec) -> Deployment:
         passwords.stack,
         data.stack,
         rights.stack,
+        preparation.stack,
         *([public.stack] if public.stack else []),
         web.stack,
         health.stack,

@@ -1,8 +1,8 @@
 """What the bootstrap instance does: the kit's `bootstrap` verb, then it tells how that went.
 
-Its user data has the fleet's form and the fleet's first units (unpack the kit, fetch the application); it runs no
-server, no daemon and no agent. The one script is short, and stands here rather than in the kit, because it must tell the
-outcome even where the kit could not be fetched.
+Its user data has the fleet's form and the fleet's first unit (unpack the kit); it runs no
+server, no daemon and no agent. The one script is short, and stands here rather than in the kit, because it must tell
+the outcome even where the kit could not be fetched.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.secrets import Secrets, local_arn
 from bicoastal.blueprint.service.agent import LOG_FOLDER
 from bicoastal.blueprint.service.kit_configuration import DatabaseAddress, kit_configuration
+from bicoastal.blueprint.service.service import NO_ARTIFACT
 from bicoastal.blueprint.service.units import HARDENING, KIT_CONFIGURATION, ROOT, UNIT_FOLDER, Unit, units
-from bicoastal.blueprint.service.user_data import Filling, literal
+from bicoastal.blueprint.service.user_data import USER_DATA_BYTES, Filling, literal
 from bicoastal.blueprint.stack import Output, Stack
 from bicoastal.cfn.emit import to_yaml
 from bicoastal.cfn.intrinsics import Value, base64, sub
+from bicoastal.core.errors import Refused
 
-VERB_DEADLINE_S: Final = 1800
-"""Seconds for the kit's `bootstrap` with the release command: a migration that takes longer is run in steps."""
-LIFE_MINUTES: Final = 50
+VERB_DEADLINE_S: Final = 2880
+"""Seconds for the kit's `bootstrap`: it waits up to 900 for another run, and up to 1800 for the release command."""
+LIFE_MINUTES: Final = 75
 """The instance powers off by itself after this, and to power off is to be terminated."""
+_LONGEST_VALUE: Final = 128
+"""Bytes that a value filled in by CloudFormation may have, such as a secret's ARN."""
 _SCRIPT: Final = f"{ROOT}/bin/bootstrap"
 _LOG: Final = f"{LOG_FOLDER}/bootstrap.log"
 
@@ -33,17 +37,15 @@ def bootstrap_user_data(stack: Stack, foundation: Foundation, secrets: Secrets, 
     spec = stack.spec
     filling = Filling()
     bucket = filling.of("Bucket", stack.input(foundation.artifact_bucket))
-    versions = {
-        name: filling.of(name, stack.chosen(name, f"artifact:{kind}", "0" * 16, f"Version of the {kind}'s archive."))
-        for name, kind in (("KitVersion", "kit"), ("ApplicationVersion", "application"))
-    }
     others = {spec.home: spec.standby, spec.standby: spec.home}
     other_region = filling.of("OtherRegion", stack.setting("OtherRegion", others, "The other region."))
+    application = _version(stack, filling, "Application", "artifact:application")
+    kit_version = _version(stack, filling, "Kit", "artifact:kit")
     configuration = kit_configuration(
         spec,
         bucket=bucket,
         other_region=other_region,
-        application_version=versions["ApplicationVersion"],
+        application_version=application,
         database=DatabaseAddress(
             filling.of("DatabaseHost", stack.input(host)), filling.of("DatabasePort", stack.input(port))
         ),
@@ -58,26 +60,33 @@ def bootstrap_user_data(stack: Stack, foundation: Foundation, secrets: Secrets, 
             )
         },
         application_secrets={
-            variable: filling.of(_placeholder(variable), local_arn(stack, secret))
-            for variable, secret in secrets.application.items()
+            variable: filling.of(f"Secret{number}", local_arn(stack, secret))
+            for number, (variable, secret) in enumerate(secrets.application.items(), start=1)
         },
         signal_resource="",
     )
     configuration.pop("signal")
     if spec.app.release_command:
         configuration["application"]["release_command"] = literal(spec.app.release_command)
-    text = cloud_config(stack, configuration, bucket=bucket, kit_version=versions["KitVersion"])
+    text = cloud_config(stack, configuration, bucket=bucket, kit_version=kit_version)
+    size = len(text.encode()) + text.count("${") * _LONGEST_VALUE
+    if size > USER_DATA_BYTES:
+        raise Refused(
+            f"The bootstrap instance's user data could reach {size} bytes; EC2 takes {USER_DATA_BYTES}. "
+            "app.environment, app.secrets, app.packages and app.release_command are in it: move the longest values "
+            "into a file of the application."
+        )
     return base64(sub(text, filling.variables))
 
 
 def cloud_config(stack: Stack, configuration: dict[str, Any], *, bucket: str, kit_version: str) -> str:
     """The text with CloudFormation's placeholders in it."""
-    fetching = [
+    first = [
         unit
         for unit in units(region="${AWS::Region}", bucket=bucket, kit_version=kit_version, command="")
-        if unit.name in ("install", "fetch")
+        if unit.name == "install"
     ]
-    services = (*fetching, _unit())
+    services = (*first, _unit())
     document = {
         "packages": list(dict.fromkeys(("python3.11", *stack.spec.app.packages))),
         "write_files": [
@@ -112,9 +121,10 @@ prepare >>{_LOG} 2>&1
 code=$?
 verdict=succeeded
 [ $code -eq 0 ] || verdict="failed with exit code $code"
-metadata=http://169.254.169.254/latest
-token=$(curl -sf --max-time 5 --retry 5 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 300" $metadata/api/token)
-id=$(curl -sf --max-time 5 --retry 5 -H "X-aws-ec2-metadata-token: $token" $metadata/meta-data/instance-id)
+metadata=${{!AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}}/latest
+ask="curl -sf --max-time 5 --retry 5"
+token=$($ask -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 300" $metadata/api/token)
+id=$($ask -H "X-aws-ec2-metadata-token: $token" $metadata/meta-data/instance-id)
 {{ echo "$verdict"; tail -c 6000 {_LOG}; }} >{ROOT}/outcome
 tries=0
 until timeout 60 aws s3 cp --only-show-errors {ROOT}/outcome "s3://{bucket}/bootstrap/$id/outcome"; do
@@ -132,13 +142,13 @@ def _unit() -> Unit:
         f"""\
 [Unit]
 Description=Bicoastal: prepare the database, run the release command
-Wants=bicoastal-fetch.service
-After=bicoastal-fetch.service
+Wants=bicoastal-install.service
+After=bicoastal-install.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment=AWS_DEFAULT_REGION=${{AWS::Region}}
-WorkingDirectory={ROOT}
+Environment=PYTHONPATH={ROOT}/kit PYTHONUNBUFFERED=1 AWS_DEFAULT_REGION=${{AWS::Region}}
+ReadWritePaths={ROOT}
 ExecStart=/bin/sh {_SCRIPT}
 TimeoutStartSec={VERB_DEADLINE_S + 600}
 [Install]
@@ -147,8 +157,10 @@ WantedBy=multi-user.target
     )
 
 
-def _placeholder(variable: str) -> str:
-    return "Secret" + "".join(word.capitalize() for word in variable.split("_"))
+def _version(stack: Stack, filling: Filling, name: str, chooser: str) -> str:
+    description = f"{name} bundle to release: the first 16 digits of its SHA-256."
+    chosen = stack.chosen(f"{name}Version", chooser, NO_ARTIFACT, description, AllowedPattern="^[0-9a-f]{16}$")
+    return filling.of(f"{name}Version", chosen)
 
 
 def _file(path: str, content: str, mode: str = "0644") -> Value:

@@ -31,16 +31,20 @@ from bicoastal.blueprint.access.roles import (
     service_trust,
 )
 from bicoastal.blueprint.bootstrap.instance import bootstrap_user_data
+from bicoastal.blueprint.database import Database
 from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow
 from bicoastal.blueprint.network import Network
 from bicoastal.blueprint.secrets import Secrets
+from bicoastal.blueprint.service.fleet import NO_IMAGE
 from bicoastal.blueprint.stack import Output, Resource, Stack
 from bicoastal.cfn.intrinsics import Value, select, sub
 from bicoastal.spec.model import Spec
+from bicoastal.spec.offers import architecture
 
-DEADLINE_S: Final = 2700
+DEADLINE_S: Final = 3900
 """Seconds until the document gives up: the instance's own boot and deadline fit in."""
+_IMAGE: Final = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
 _INSTANCE: Final = "{{ Launch.InstanceId }}"
 
 _VERDICT: Final = '''\
@@ -57,14 +61,6 @@ def verdict(events, context):
 
 
 @dataclass(frozen=True)
-class DatabaseEndpoint:
-    """The database of the stack's own region."""
-
-    host: Output
-    port: Output
-
-
-@dataclass(frozen=True)
 class Bootstrap:
     """What `deploy` starts, and the stack that holds it."""
 
@@ -74,16 +70,14 @@ class Bootstrap:
     automation_role_arn: Output
 
 
-def bootstrap(
-    spec: Spec, foundation: Foundation, network: Network, secrets: Secrets, database: DatabaseEndpoint
-) -> Bootstrap:
+def bootstrap(spec: Spec, foundation: Foundation, network: Network, secrets: Secrets, database: Database) -> Bootstrap:
     """Launch template, roles and document, in both regions: after a failover, releases run in the survivor."""
     stack = Stack(
         spec, "bootstrap", "Prepares the database and runs the release command, on an instance that lives for minutes"
     )
     role = _instance_role(stack, foundation, secrets)
     profile = add_profile(stack, "BootstrapProfile", "bootstrap", role)
-    data = bootstrap_user_data(stack, foundation, secrets, host=database.host, port=database.port)
+    data = bootstrap_user_data(stack, foundation, secrets, host=database.database_host, port=database.database_port)
     template = _launch_template(stack, foundation, network, profile, data)
     automation_role = _automation_role(stack, foundation, network, template, role)
     document = _document(stack, foundation, network, template, automation_role)
@@ -133,11 +127,12 @@ def _instance_role(stack: Stack, foundation: Foundation, secrets: Secrets) -> Re
 def _launch_template(
     stack: Stack, foundation: Foundation, network: Network, profile: Resource, user_data: Value
 ) -> Resource:
-    image = stack.setting(
+    image = stack.chosen(
         "ImageId",
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
-        "Amazon Linux 2023, the newest when the stack is updated.",
-        type_="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+        f"image:{_IMAGE}-{architecture(stack.spec.instances.type)}",
+        NO_IMAGE,
+        "Amazon Linux 2023.",
+        type_="AWS::EC2::Image::Id",
     )
     data: dict[str, Value] = {
         "ImageId": image,
