@@ -8,6 +8,8 @@ incident.
 
 from __future__ import annotations
 
+from typing import Final
+
 from bicoastal.blueprint.access.break_glass import (
     BreakGlass,
     close_document_name,
@@ -24,6 +26,8 @@ from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, sub
 from bicoastal.spec.model import Spec
 
+RESPONDER_USER: Final = "responder"
+"""Who a responder is on the instance. User data creates it: the image's own login user is not there."""
 _OWN_SESSIONS = {"StringLike": {"ssm:resourceTag/aws:ssmmessages:session-id": "${aws:userid}"}}
 """Systems Manager tags each session with who opened it; for a role's session the session's ARN can't tell."""
 
@@ -47,7 +51,7 @@ def add_session_document(stack: Stack, log_group: Resource) -> Resource:
         "idleSessionTimeout": "10",
         "maxSessionDuration": str(spec.emergency.max_minutes),
         "runAsEnabled": True,
-        "runAsDefaultUser": "ec2-user",
+        "runAsDefaultUser": RESPONDER_USER,
         "shellProfile": {"linux": "", "windows": ""},
     }
     content = {
@@ -62,8 +66,8 @@ def add_session_document(stack: Stack, log_group: Resource) -> Resource:
         session_document_name(spec),
         "Session",
         content,
-        comment="runAs: the image's own ec2-user instead of ssm-user, which the agent would create. It may use sudo: "
-        "whoever is let in here is trusted with the instance, and the instance is thrown away afterwards.",
+        comment="runAs: a user that the fleet's user data creates. It may use sudo: whoever is let in here is trusted "
+        "with the instance, and the instance is thrown away afterwards.",
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bicoastal.blueprint.access.responder import RESPONDER_USER
 from bicoastal.blueprint.service.agent import LOG_FOLDER, agent_configuration
 from bicoastal.blueprint.service.units import (
     APPLICATION_USER,
@@ -91,7 +92,7 @@ def cloud_config(stack: Stack, kit: Mapping[str, Any], *, bucket: str, kit_versi
     services = units(region="${AWS::Region}", bucket=bucket, kit_version=kit_version, command=literal(app.command))
     agent = literal(_json(agent_configuration(stack.spec)))
     document = {
-        "users": [_system_user(APPLICATION_USER), _system_user(KIT_USER)],
+        "users": [_system_user(APPLICATION_USER), _system_user(KIT_USER), _responder()],
         "packages": list(dict.fromkeys((*PACKAGES, *app.packages))),
         "write_files": [
             _file(KIT_CONFIGURATION, _json(kit)),
@@ -120,6 +121,11 @@ def _commands(services: tuple[Unit, ...]) -> list[Value]:
 
 def _system_user(name: str) -> Value:
     return {"name": name, "system": True, "no_create_home": True, "shell": "/sbin/nologin"}
+
+
+def _responder() -> Value:
+    """Whom emergency sessions run as: no password and no key, so that Session Manager is the only way in."""
+    return {"name": RESPONDER_USER, "shell": "/bin/bash", "lock_passwd": True, "sudo": "ALL=(ALL) NOPASSWD:ALL"}
 
 
 def _file(path: str, content: str) -> Value:
