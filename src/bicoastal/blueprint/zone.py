@@ -66,7 +66,7 @@ def zone(spec: Spec) -> Zone:
             "HostedZoneId": hosted.ref,
             "Name": spec.domain.name,
             "Type": "CAA",
-            "TTL": "3600",
+            "TTL": "60",
             "ResourceRecords": ['0 issue "amazon.com"'],
         },
         comment="Nobody but AWS issues certificates for these names, whoever else is asked. Not in a zone that was "
