@@ -55,6 +55,7 @@ def test_passwords_are_generated_and_fit_into_a_url() -> None:
         assert generated["GenerateStringKey"] == "password"  # type: ignore[index]
         usernames.add(json.loads(generated["SecretStringTemplate"])["username"])  # type: ignore[index]
     assert usernames == {"bicoastal_admin", "owner", "app", "kit"}, "the kit's names are fixed; see docs/kit.md"
+    assert all(1 <= len(name) <= 16 for name in usernames), "the longest master user name that RDS takes"
 
 
 def test_the_applications_secrets_are_created_without_a_value() -> None:

@@ -128,6 +128,9 @@ def test_postgresql_versions() -> None:
     assert said(database={"engine_version": "11"})[0].startswith(
         "database.engine_version: RDS offers no PostgreSQL 11 -> Write one of: "
     )
+    assert said(database={"engine_version": "13"})[0].startswith(
+        "database.engine_version: PostgreSQL 13 is too old: RDS backs up read replicas from 14 on -> Write one of: 14, "
+    )
     assert said(database={"engine_version": "17.1"})[0].startswith(
         'database.engine_version: RDS offers no PostgreSQL 17.1 for new instances -> Write "17", or one of: 17.5, '
     )

@@ -31,6 +31,8 @@ RESERVED_VARIABLES: Final = ("AWS_REGION", "DATABASE_READ_URL", "DATABASE_URL", 
 """Environment variables that the instance kit sets, beside `BICOASTAL_*`."""
 RESERVED_PORTS: Final = {8099: "the closed read gate"}
 """Ports of what runs beside the application on each instance."""
+OLDEST_POSTGRESQL: Final = 14
+"""RDS User Guide, "Read replica limitations with PostgreSQL": automated backups of a replica from 14.1 on."""
 RESERVED_PATH: Final = "/.well-known/bicoastal"
 """The switch and the checks of the load balancer live below it."""
 LONGEST_PREFIX, SHORTEST_PREFIX = 22, 16
@@ -223,11 +225,15 @@ def _database(spec: Spec) -> Iterator[Problem]:
 
 def _version(version: str) -> Iterator[Problem]:
     known = offers.postgresql_versions()
-    majors = list(dict.fromkeys(item.split(".")[0] for item in known))
+    majors = [item for item in dict.fromkeys(item.split(".")[0] for item in known) if int(item) >= OLDEST_POSTGRESQL]
     major, _, minor = version.partition(".")
     minors = [int(item.split(".")[1]) for item in known if item.split(".")[0] == major]
     path = ("database", "engine_version")
-    if not minors:
+    if minors and major not in majors:
+        title = f"PostgreSQL {major} is too old: RDS backs up read replicas from {OLDEST_POSTGRESQL} on"
+        detail = "The standby's replica is promotable because it has its backups before it is needed."
+        yield Problem(path, title, f"Write one of: {', '.join(majors)}.", detail)
+    elif not minors:
         remedy = f"Write one of: {', '.join(majors)} (as of {offers.dated('database')})."
         yield Problem(path, f"RDS offers no PostgreSQL {major}", remedy)
     elif minor and int(minor) not in minors and int(minor) < max(minors):

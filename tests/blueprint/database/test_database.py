@@ -106,6 +106,13 @@ def test_the_parameter_groups_family_is_that_of_the_major_version(version: str, 
     assert of_type(stack, "AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Family"] == family
 
 
+@pytest.mark.parametrize(("version", "value"), [("17", "1"), ("18", "all")])
+def test_connections_are_logged_as_the_version_spells_it(version: str, value: str) -> None:
+    stack = build_database(spec(database={"engine_version": version})).stack
+    parameters = of_type(stack, "AWS::RDS::DBParameterGroup")["DatabaseParameters"]["Parameters"]
+    assert parameters["log_connections"] == value  # type: ignore[index]
+
+
 def test_every_alarm_pages_and_watches_an_instance_of_this_stack(stack: Stack) -> None:
     alarms = of_type(stack, "AWS::CloudWatch::Alarm")
     for alarm in alarms.values():

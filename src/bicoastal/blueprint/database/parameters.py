@@ -38,7 +38,7 @@ def add_parameter_group(stack: Stack) -> Resource:
         {
             "Description": f"{spec.prefix}: PostgreSQL settings",
             "Family": f"postgres{major_version(spec)}",
-            "Parameters": {**_CONNECTIONS, **_replication(spec), **_LOGGING, **_STATISTICS},
+            "Parameters": {**_CONNECTIONS, **_replication(spec), **_logging(spec), **_STATISTICS},
         },
     )
 
@@ -76,16 +76,21 @@ def _replication(spec: Spec) -> dict[str, Value]:
     }
 
 
-_LOGGING: Final[Mapping[str, Value]] = {
-    "log_connections": "1",
-    "log_disconnections": "1",
-    "log_lock_waits": "1",
-    "log_statement": "ddl",
-    "log_min_duration_statement": Commented("1000", "Milliseconds: statements slower than this are logged."),
-    "log_parameter_max_length": Commented(
-        "0", "Values bound to a slow statement are customers' data, and logs are not where that lives."
-    ),
-}
+def _logging(spec: Spec) -> dict[str, Value]:
+    return {
+        # From 18 on a list of the steps to log; before, a switch.
+        "log_connections": "all" if int(major_version(spec)) >= _CONNECTION_STEPS_SINCE else "1",
+        "log_disconnections": "1",
+        "log_lock_waits": "1",
+        "log_statement": "ddl",
+        "log_min_duration_statement": Commented("1000", "Milliseconds: statements slower than this are logged."),
+        "log_parameter_max_length": Commented(
+            "0", "Values bound to a slow statement are customers' data, and logs are not where that lives."
+        ),
+    }
+
+
+_CONNECTION_STEPS_SINCE: Final = 18
 
 _STATISTICS: Final[Mapping[str, Value]] = {
     "shared_preload_libraries": "pg_stat_statements",
