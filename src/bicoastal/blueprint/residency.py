@@ -109,7 +109,11 @@ def boundary_document(spec: Spec) -> dict[str, Value]:
 
 
 def scp_document(spec: Spec) -> dict[str, Any]:
-    """The service control policy for the account: plain JSON, within Organizations' 5,120 characters."""
+    """The service control policy for the account: plain JSON, within Organizations' 5,120 characters.
+
+    Keys and the boundary are left to CloudFormation with its caller's own rights. CloudFormation with a service role is
+    not seen as CloudFormation here (`aws:CalledVia` is absent then): such a role has to be excepted by name.
+    """
     ours = {f"aws:ResourceTag/{key}": value for key, value in _identity_tags(spec).items()}
     by_hand = {"ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}}
     return policy(
@@ -129,6 +133,12 @@ def scp_document(spec: Spec) -> dict[str, Any]:
                 ),
                 [f"arn:*:iam::*:policy/{spec.prefix}-boundary-*", f"arn:*:iam::*:role/{spec.prefix}-*"],
                 by_hand,
+            ),
+            deny(
+                "RolesOfThisDeploymentAreBounded",
+                ("iam:CreateRole", "iam:PutRolePermissionsBoundary"),
+                [f"arn:*:iam::*:role/{spec.prefix}-*"],
+                {"ArnNotLike": {"iam:PermissionsBoundary": f"arn:*:iam::*:policy/{spec.prefix}-boundary-*"}},
             ),
             deny("StayInTheOrganization", ("organizations:LeaveOrganization",), ["*"]),
             *deny_emergency_tag(spec),
@@ -165,7 +175,7 @@ _IRREVERSIBLE: Final = (
     "ec2:DeleteFlowLogs",
     "logs:DeleteLogGroup",
     "logs:DeleteLogStream",
-    "logs:PutRetentionPolicy",
+    "logs:DeleteRetentionPolicy",
     "s3:DeleteBucket*",
     "s3:DeleteObjectVersion",
     "s3:PutBucketAcl",
