@@ -13,6 +13,7 @@ from bicoastal.review.model.network import Network
 from bicoastal.review.model.resolution import Resolution
 from bicoastal.review.model.service import Balancer, Fleet, balancers, fleets
 from bicoastal.review.model.signals import Signals
+from bicoastal.review.model.told import Telling
 
 DATABASE = "AWS::RDS::DBInstance"
 
@@ -27,6 +28,7 @@ class Case:
         self._networks: dict[str, Network] = {}
         self._fleets: dict[str, list[Fleet]] = {}
         self._balancers: dict[str, list[Balancer]] = {}
+        self._telling: dict[str, Telling] = {}
 
     def network(self, region: str) -> Network:
         """The networks of a region."""
@@ -74,6 +76,12 @@ class Case:
             if fleet.machine
         }
         return Signals(self.deployment, machines)
+
+    def telling(self, region: str) -> Telling:
+        """What of a region reaches people."""
+        if region not in self._telling:
+            self._telling[region] = Telling(self.deployment, self.signals, region)
+        return self._telling[region]
 
     @cached_property
     def identities(self) -> Identities:

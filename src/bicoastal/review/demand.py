@@ -42,6 +42,8 @@ class Demand:
     port: int | None = None
     health_path: str | None = None
     domain: str | None = None
+    routing: str = "nearest"
+    """`nearest`: both regions serve; `failover`: the standby serves when home is lost."""
     zone_given: bool = False
     """The hosted zone exists already: no template creates it."""
     engine_version: str | None = None
@@ -100,6 +102,7 @@ def demand_of(spec: Spec) -> Demand:
         port=spec.app.port,
         health_path=spec.app.health_path,
         domain=spec.domain.name,
+        routing=spec.routing.value,
         zone_given=spec.domain.zone_id is not None,
         engine_version=spec.database.engine_version,
         read_replicas=spec.database.read_replicas,

@@ -29,6 +29,14 @@ def blocked(deployment: Deployment, guard: Resource, peer: str, port: int) -> It
         yield "lets no answer out"
 
 
+def unasked(deployment: Deployment, guard: Resource, peer: str, port: int) -> Iterator[str]:
+    """What keeps a host behind the ACL from asking a peer: the way out, or the answer's way in."""
+    if not _allowed(deployment, guard, peer, port, egress=True):
+        yield f"lets no connection to port {port} out"
+    if not all(_allowed(deployment, guard, peer, answer, egress=False) for answer in _ANSWERS):
+        yield "lets no answer in"
+
+
 def _allowed(deployment: Deployment, guard: Resource, peer: str, port: int, *, egress: bool) -> bool:
     entries = [
         item

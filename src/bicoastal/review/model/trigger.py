@@ -59,7 +59,7 @@ class Trigger:
         )
 
     def limit(self, kind: str) -> float | None:
-        """The value of one kind at which it changes, in the state of the others in which it does; None if it never does."""
+        """The value of one kind at which it changes, the others being as they must; None if it never does."""
         for others in (0.0, HIGH):
             state = dict.fromkeys(("traffic", "cpu", "memory"), others)
             if kind != "traffic" and others:

@@ -72,8 +72,8 @@ def _answers(case: Case, judgement: Judgement) -> None:
                 )
     peace = {region for near in case.regions for region in case.resolution.shares(name, Situation(), near=near)}
     for region in case.regions:
-        if region not in peace:
-            judgement.unsure(f"{region} serves no users while nothing is lost: its state shows only in a failover.")
+        if region not in peace and case.demand.routing == "nearest":
+            judgement.lacks(f"{region} serves no users while nothing is lost.")
 
 
 def _spoken(shares: dict[str, float]) -> str:

@@ -246,8 +246,11 @@ def _by_and_by(case: Case, judgement: Judgement, name: str, standby: str) -> Non
         ).get(standby, 0.0)
         for limit in limits
     ]
-    if len(set(shares)) < 4:
-        judgement.lacks(f"The users of {standby} do not leave by quarters: steps are {shares or 'none'}.")
+    steps = len(limits)
+    wanted = [(steps - step) / steps for step in range(1, steps + 1)]
+    if steps < 4 or any(abs(share - part) > 0.01 for share, part in zip(shares, wanted, strict=True)):
+        spoken = ", ".join(f"{share:.0%}" for share in shares) or "none"
+        judgement.lacks(f"The users of {standby} do not leave by equal parts; shares that stay: {spoken}.")
     for check in case.names.checks:
         alarm = case.resolution.alarm_of(check)
         if check.get("HealthCheckConfig", "Type") != "CLOUDWATCH_METRIC":

@@ -6,6 +6,7 @@ from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
 from bicoastal.review.model.network import Kind
+from bicoastal.review.rows.moving import judge_moving
 from bicoastal.review.verdict import Judgement, number, same, where, yes
 
 TITLE = "Multi-AZ PostgreSQL with a promotable replica in the other region"
@@ -30,7 +31,8 @@ def judge(case: Case) -> Judgement:
         _replica(case, judgement, replica, primary)
     for region in case.regions:
         _more_replicas(case, judgement, region)
-        _in_region_failover(case, judgement, region)
+        judge_moving(case, judgement, region)
+        _replication_watched(case, judgement, region)
     _secrets(case, judgement)
     return judgement
 
@@ -105,9 +107,21 @@ def _monitoring(case: Case, judgement: Judgement, item: Resource) -> None:
 
 
 _WATCHES = (
-    ("AWS/RDS", ("FreeStorageSpace",), "its storage runs out"),
-    ("AWS/RDS", ("DatabaseConnections",), "its connections run out"),
-    ("AWS/RDS", ("CPUUtilization",), "its CPU is exhausted"),
+    ("FreeStorageSpace", "its storage runs out"),
+    ("DatabaseConnections", "its connections run out"),
+    ("CPUUtilization", "its CPU is exhausted"),
+    ("FreeableMemory", "its memory runs out"),
+    ("MaximumUsedTransactionIDs", "its transaction ids run out"),
+    ("OldestReplicationSlotLag", "a replication slot holds the WAL back"),
+    ("TransactionLogsDiskUsage", "the WAL fills its disk"),
+    ("ReplicaLag", "a replica no longer replays"),
+)
+_BURSTABLE = ("CPUSurplusCreditsCharged", "CPUSurplusCreditBalance", "CPUCreditBalance")
+_REPLICATION = (
+    ("HeartbeatAge", "the heartbeat stops: the region is lost, or replication is"),
+    ("SlotRetainedBytes", "changes wait for the replica"),
+    ("Fenced", "the database refuses writes"),
+    ("KitErrors", "the instances' own watch fails"),
 )
 
 
@@ -116,17 +130,41 @@ def _watched(case: Case, judgement: Judgement, item: Resource) -> None:
     identifier = {case.deployment.spelled(item.reference), case.deployment.spelled(case.deployment.name(item) or "")}
     alarms = [
         alarm
-        for alarm in case.signals.of(item.region)
-        if alarm.actions and any(identifier & set(metric.dimensions.values()) for metric in alarm.metrics)
+        for alarm in case.telling(item.region).alarms
+        if any(identifier & set(metric.dimensions.values()) for metric in alarm.metrics)
     ]
-    for namespace, names, text in _WATCHES:
-        if not any(alarm.watches(namespace, *names) for alarm in alarms):
+    for name, text in _WATCHES:
+        if not any(alarm.watches("AWS/RDS", name) for alarm in alarms):
             judgement.lacks(f"{where(item)}: nobody is told when {text}.")
+    burstable = str(item.get("DBInstanceClass")).startswith("db.t")
+    if burstable and not any(alarm.watches("AWS/RDS", *_BURSTABLE) for alarm in alarms):
+        judgement.lacks(f"{where(item)}: nobody is told when its CPU credits are used up or cost money.")
+
+
+def _replication_watched(case: Case, judgement: Judgement, region: str) -> None:
+    """Figures that only the instances have: `ReplicaLag` rises on an idle database, a heartbeat does not."""
+    telling = case.telling(region)
+    for name, text in _REPLICATION:
+        found = [alarm for alarm in telling.alone(name) if not list(case.signals.unpublished(alarm))]
+        if not found:
+            judgement.lacks(f"{region}: nobody is told when {text}.")
+        elif name == "HeartbeatAge" and found[0].missing_data != "breaching":
+            judgement.lacks(f"{where(found[0].resource)} takes missing data for a pass: a lost region sends none.")
+    unprotected = [
+        alarm
+        for alarm in telling.alarms
+        if {"Primary", "SlotRetainedBytes"} <= {metric.name for metric in alarm.metrics}
+    ]
+    if not unprotected:
+        judgement.lacks(f"{region}: nobody is told when a primary has no replica.")
 
 
 def _primary(judgement: Judgement, item: Resource) -> None:
     if same(item.get("ManageMasterUserPassword"), True):
         judgement.lacks(f"{where(item)} lets RDS manage the password, which PostgreSQL with read replicas refuses.")
+    password = item.get("MasterUserPassword")
+    if password is None:
+        judgement.lacks(f"{where(item)} has no password from a secret for its master.")
     judgement.found(item, "the primary")
 
 
@@ -217,29 +255,6 @@ def _more_replicas(case: Case, judgement: Judgement, region: str) -> None:
         judgement.lacks(
             f"{region} has {len(own)} of the {wanted} read replicas that were asked for beside the database."
         )
-
-
-def _in_region_failover(case: Case, judgement: Judgement, region: str) -> None:
-    """Multi-AZ failover by hand: a document that reboots with failover, and a role that may."""
-    for document in case.deployment.of_type("AWS::SSM::Document", region=region):
-        text = str(document.get("Content"))
-        if "RebootDBInstance" in text and "ForceFailover" in text:
-            role = _assumed(case, document)
-            if role is None:
-                judgement.lacks(f"{where(document)} runs without a role of its own.")
-            elif not case.identities.may(role, "rds:RebootDBInstance"):
-                judgement.lacks(f"{where(role)} may not reboot the database with failover.")
-            else:
-                judgement.found(document, "Multi-AZ failover by hand")
-            return
-    judgement.lacks(f"{region} has no document that fails the database over inside the region.")
-
-
-def _assumed(case: Case, document: Resource) -> Resource | None:
-    content = document.get("Content")
-    value = content.get("assumeRole") if isinstance(content, dict) else None
-    target = case.deployment.resource(value) if value is not None else None
-    return target if target is not None and target.type == "AWS::IAM::Role" else None
 
 
 def _secrets(case: Case, judgement: Judgement) -> None:

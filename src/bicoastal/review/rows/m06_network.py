@@ -157,10 +157,15 @@ def _lists(case: Case, judgement: Judgement, region: str) -> None:
                     f"{where(guard)} {reason} between {source.resource.logical_id} and {subnet.resource.logical_id}."
                 )
         for sibling in data:
-            if sibling.resource is not subnet.resource:
-                for reason in acl.blocked(case.deployment, guard, "8.8.8.8/32", 5432):
-                    judgement.found(guard, f"{reason} from elsewhere")
-                break
+            # Databases ask each other: replicas of the region stream from their source.
+            block = str(sibling.cidr)
+            for reason in (
+                *acl.blocked(case.deployment, guard, block, 5432),
+                *acl.unasked(case.deployment, guard, block, 5432),
+            ):
+                judgement.lacks(f"{where(guard)} {reason} between database subnets.")
+        if not list(acl.blocked(case.deployment, guard, "8.8.8.8/32", 5432)):
+            judgement.lacks(f"{where(guard)} lets every address ask the database.")
 
 
 _CARRY_DATA = {

@@ -43,14 +43,19 @@ def _retention(case: Case, judgement: Judgement) -> None:
 def _producers(case: Case, judgement: Judgement, region: str) -> None:
     """Everything that writes logs writes to a group that is declared here: others would be kept for ever."""
     for producer, name, what in (*_declared(case, region), *_agents(case, region)):
-        if isinstance(name, Unknown) or name is None:
-            judgement.unsure(f"{where(producer)}: where {what} goes cannot be told.")
+        if name is None:
+            judgement.lacks(f"{where(producer)}: {what} go nowhere.")
+            continue
+        if isinstance(name, Unknown):
+            judgement.unsure(f"{where(producer)}: where {what} go cannot be told: {name.reason}")
             continue
         target = case.deployment.resource(name)
         if target is not None and target.type == "AWS::S3::Bucket":
             continue
         if target is None or target.type != GROUP:
             target = case.deployment.named(name, GROUP, region)
+        if target is not None and producer.type == "AWS::WAFv2::LoggingConfiguration":
+            _delivered(case, judgement, target)
         if target is None:
             spelled = case.deployment.spelled(name)
             judgement.lacks(
@@ -61,6 +66,14 @@ def _producers(case: Case, judgement: Judgement, region: str) -> None:
     for group in case.deployment.of_type(GROUP, region=region):
         if not _written(case, group):
             judgement.unsure(f"{where(group)}: nothing here is seen to write to it.")
+
+
+def _delivered(case: Case, judgement: Judgement, group: Resource) -> None:
+    """The firewall's log is delivered by a service that a policy of CloudWatch Logs must let in."""
+    policies = case.deployment.of_type("AWS::Logs::ResourcePolicy", region=group.region)
+    texts = [case.deployment.spelled(item.get("PolicyDocument", default="")) for item in policies]
+    if not any("delivery.logs.amazonaws.com" in text for text in texts):
+        judgement.lacks(f"{where(group)}: no policy lets the firewall's log be delivered to it.")
 
 
 def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
@@ -88,7 +101,7 @@ def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
         yield item, name if name is not None else f"/aws/lambda/{function}", "its log"
     for document in deployment.of_type("AWS::SSM::Document", region=region):
         name = document.get("Content", "inputs", "cloudWatchLogGroupName")
-        if name:
+        if document.get("DocumentType") == "Session":
             yield document, name, "sessions"
 
 
@@ -178,21 +191,44 @@ def _dashboard(case: Case, judgement: Judgement, region: str) -> None:
 
 _SERVICE = (
     ("AWS/ApplicationELB", ("HTTPCode_ELB_5XX_Count", "HTTPCode_Target_5XX_Count"), "users get errors"),
-    ("AWS/ApplicationELB", ("UnHealthyHostCount", "HealthyHostCount"), "targets are unhealthy"),
+    ("AWS/ApplicationELB", ("HealthyHostCount",), "no target is healthy"),
+    ("AWS/ApplicationELB", ("UnHealthyHostCount",), "a target stays unhealthy"),
     ("AWS/ApplicationELB", ("TargetResponseTime",), "answers are slow"),
     ("AWS/CertificateManager", ("DaysToExpiry",), "the certificate is about to expire"),
+    ("AWS/WAFV2", ("BlockedRequests",), "the firewall blocks many requests"),
 )
+_MACHINES = (("mem", "instances run out of memory"), ("disk", "instances run out of disk"))
 
 
 def _watched(case: Case, judgement: Judgement, region: str) -> None:
     """What users would notice first is watched."""
     if case.balancer(region) is None:
         return
-    alarms = [alarm for alarm in case.signals.of(region) if alarm.actions]
+    telling = case.telling(region)
     for namespace, names, text in _SERVICE:
-        found = [alarm for alarm in alarms if alarm.watches(namespace, *names)]
-        if not found:
+        if not telling.on(namespace, *names):
             judgement.lacks(f"{region}: nobody is told when {text}.")
+    for part, text in _MACHINES:
+        if not telling.alone(part):
+            judgement.lacks(f"{region}: nobody is told when {text}.")
+    if not telling.of_event("aws.autoscaling", "Launch Unsuccessful"):
+        judgement.lacks(f"{region}: nobody is told when an instance cannot be started.")
+    if not telling.composites:
+        judgement.lacks(f"{region}: no alarm says, for several reasons at once, that the region cannot serve.")
+    _counted(case, judgement, region)
+
+
+def _counted(case: Case, judgement: Judgement, region: str) -> None:
+    """What the application's log says of errors is counted, and every count is listened to."""
+    filters = case.deployment.of_type("AWS::Logs::MetricFilter", region=region)
+    written = {case.deployment.spelled(name) for _, name, _ in _agents(case, region) if not isinstance(name, Unknown)}
+    if not any(case.deployment.spelled(item.get("LogGroupName") or "") in written for item in filters):
+        judgement.lacks(f"{region}: errors in the instances' logs are not counted.")
+    for item in filters:
+        entries = [entry for entry in item.items("MetricTransformations") if isinstance(entry, dict)]
+        names = {str(entry.get("MetricName")) for entry in entries}
+        if not any(case.telling(region).on("", name) for name in names):
+            judgement.lacks(f"{where(item)} counts {', '.join(sorted(names))}, and no alarm tells of it.")
 
 
 def _other_region(case: Case, judgement: Judgement) -> None:

@@ -23,6 +23,7 @@ def judge(case: Case) -> Judgement:
             judgement.lacks(f"{region} has no instances whose role could be judged.")
         else:
             _instances(case, judgement, fleet)
+        _passwords(case, judgement, region)
         _break_glass(case, judgement, region)
         _operations(case, judgement, region)
         _trail(case, judgement, region)
@@ -68,6 +69,32 @@ def _instances(case: Case, judgement: Judgement, fleet: Fleet) -> None:
         if item.effect == "Allow" and wide and "*" in item.resources and item.source is role:
             judgement.lacks(f"{where(role)} may do {wide[0]} on everything.")
     judgement.found(role, "the instances' role")
+
+
+def _passwords(case: Case, judgement: Judgement, region: str) -> None:
+    """The application does not own its schema: the owner's password, like the master's, is out of the fleet's reach."""
+    fleet, primary = case.fleet(region), case.primary
+    if fleet is None or fleet.role is None or primary is None:
+        return
+    readable = {
+        id(item)
+        for statement in case.identities.statements(fleet.role)
+        if statement.effect == "Allow" and statement.matches("secretsmanager:GetSecretValue")
+        for item in case.deployment.mentioned(statement.source.get(*statement.path, "Resource"))
+    }
+    master = {id(item) for item in case.deployment.mentioned(primary.get("MasterUserPassword"))}
+    generated = [
+        item
+        for item in case.deployment.of_type("AWS::SecretsManager::Secret")
+        if item.get("GenerateSecretString") is not None
+    ]
+    if master & readable:
+        judgement.lacks(f"{where(fleet.role)} may read the password of the database's master.")
+    if not [item for item in generated if id(item) not in readable | master]:
+        judgement.lacks(f"{region}: no password for an owner of the schema other than application and master.")
+    own = [item for item in generated if id(item) in readable]
+    if len(own) < 2:
+        judgement.lacks(f"{region}: the application and what watches the database share a password, or have none.")
 
 
 def _log_groups(fleet: Fleet) -> list[str]:
@@ -208,36 +235,33 @@ def _session(case: Case, judgement: Judgement, region: str) -> None:
     judgement.lacks(f"{region} has no session document: sessions are neither bounded nor logged.")
 
 
+_RARE = (
+    ("StartSession", "emergency access is used"),
+    ("Root", "the root user does something"),
+    ("StopLogging", "somebody changes the trail"),
+)
+
+
 def _told(case: Case, judgement: Judgement, document: Resource) -> None:
-    """Each use is told: by an event of Systems Manager, or by the trail."""
+    """Each use is told at once by an event, and counted in the trail, which stays when a rule is gone."""
     region = document.region
-    by_event = []
-    for rule in case.deployment.of_type("AWS::Events::Rule", region=region):
-        pattern = str(rule.get("EventPattern"))
-        topics = [
-            case.deployment.resource(rule.get("Targets", index, "Arn")) for index, _ in enumerate(rule.items("Targets"))
+    telling = case.telling(region)
+    filters = case.deployment.of_type("AWS::Logs::MetricFilter", region=region)
+    for needle, text in _RARE:
+        if not telling.of_event(needle):
+            judgement.lacks(f"{region}: nobody is told at once when {text}.")
+        counts = [
+            str(entry.get("MetricName"))
+            for item in filters
+            if needle in str(item.get("FilterPattern"))
+            for entry in item.items("MetricTransformations")
+            if isinstance(entry, dict)
         ]
-        if "ssm" in pattern.lower() and any(item is not None and item.type == "AWS::SNS::Topic" for item in topics):
-            by_event.append(rule)
-    by_filter = [
-        item
-        for item in case.deployment.of_type("AWS::Logs::MetricFilter", region=region)
-        if "StartAutomationExecution" in str(item.get("FilterPattern"))
-        or "StartSession" in str(item.get("FilterPattern"))
-    ]
-    if not by_event and not by_filter:
-        judgement.lacks(f"{region}: emergency access is used without anybody being told.")
-    for item in by_filter:
-        names = {
-            str(entry.get("MetricName")) for entry in item.items("MetricTransformations") if isinstance(entry, dict)
-        }
-        heard = [
-            alarm
-            for alarm in case.signals.of(region)
-            if alarm.actions and any(metric.name in names for metric in alarm.metrics)
-        ]
-        if not heard:
-            judgement.lacks(f"{where(item)} counts {', '.join(sorted(names))}, and no alarm listens.")
+        if not any(telling.on("", name) for name in counts):
+            judgement.lacks(f"{region}: it is not counted in the trail when {text}.")
+    name = case.deployment.spelled(case.deployment.name(document) or document.reference)
+    if not telling.of_event(name, "Failed"):
+        judgement.lacks(f"{region}: nobody is told when {document.logical_id} does not end well.")
 
 
 def _operations(case: Case, judgement: Judgement, region: str) -> None:

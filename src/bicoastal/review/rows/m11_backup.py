@@ -191,7 +191,23 @@ def _restore(case: Case, judgement: Judgement, region: str) -> None:
                 judgement.lacks(f"{where(item)} has no role that may restore.")
             if not same(item.get("ProtectedResourceType"), "RDS"):
                 judgement.lacks(f"{where(item)} tests no databases.")
+            _landing(case, judgement, item)
             judgement.found(item, "restores are tested")
+
+
+def _landing(case: Case, judgement: Judgement, item: Resource) -> None:
+    """A test is restored where nobody reaches it, not into the default VPC."""
+    overrides = item.get("RestoreMetadataOverrides")
+    overrides = {str(key).lower(): value for key, value in overrides.items()} if isinstance(overrides, dict) else {}
+    subnets = case.deployment.resource(overrides.get("dbsubnetgroupname"))
+    if subnets is None:
+        judgement.lacks(f"{where(item)} restores into the default VPC: it names no subnet group.")
+    groups = case.deployment.mentioned(overrides.get("vpcsecuritygroupids"))
+    if not groups:
+        judgement.lacks(f"{where(item)} restores into the default security group.")
+    for group in groups:
+        if case.network(item.region).rules(group, ingress=True):
+            judgement.lacks(f"{where(group)} lets somebody reach restored data.")
 
 
 def _belongs(case: Case, item: Resource, plan: Resource) -> bool:
@@ -200,23 +216,33 @@ def _belongs(case: Case, item: Resource, plan: Resource) -> bool:
     return case.deployment.resource(name) is plan or (name is not None and case.deployment.spelled(name) == own)
 
 
+_JOBS = (
+    ("Backup Job State Change", "a backup fails"),
+    ("Copy Job State Change", "a copy to the other region fails"),
+    ("Restore Job State Change", "a restore fails"),
+)
+
+
 def _failures(case: Case, judgement: Judgement, region: str) -> None:
-    """A job that fails is told."""
-    for rule in case.deployment.of_type("AWS::Events::Rule", region=region):
-        pattern = str(rule.get("EventPattern"))
-        if "aws.backup" in pattern and any(
-            case.deployment.resource(rule.get("Targets", index, "Arn")) is not None
-            for index, _ in enumerate(rule.items("Targets"))
+    """A job that fails is told, and so is one that never ran."""
+    telling = case.telling(region)
+    by_vault = {
+        str(event)
+        for vault in case.deployment.of_type(VAULT, region=region)
+        for event in vault.items("Notifications", "BackupVaultEvents")
+    }
+    for detail, text in _JOBS:
+        kind = detail.partition(" ")[0].upper()
+        if not telling.of_event("aws.backup", detail, "FAILED") and not any(
+            event.startswith(kind) and ("FAILED" in event or "COMPLETED" in event) for event in by_vault
         ):
-            judgement.found(rule, "failed backup jobs are told")
-            return
-    for vault in case.deployment.of_type(VAULT, region=region):
-        events = [str(event) for event in vault.items("Notifications", "BackupVaultEvents")]
-        if any("FAILED" in event or event == "BACKUP_JOB_COMPLETED" for event in events):
-            judgement.found(vault, "failed backup jobs are told", "Notifications")
-            return
-    for alarm in case.signals.of(region):
-        if alarm.watches("AWS/Backup", "NumberOfBackupJobsFailed") and alarm.actions:
-            judgement.found(alarm.resource, "failed backup jobs are told")
-            return
-    judgement.lacks(f"{region}: nobody is told when a backup fails.")
+            judgement.lacks(f"{region}: nobody is told when {text}.")
+    primary = case.primary
+    if primary is not None and primary.region == region:
+        silent = [
+            alarm
+            for alarm in telling.on("AWS/Backup", "NumberOfBackupJobsCompleted")
+            if alarm.missing_data == "breaching" and not alarm.upward
+        ]
+        if not silent:
+            judgement.lacks(f"{region}: nobody is told when no backup was made at all.")
