@@ -37,6 +37,18 @@ def test_an_input_from_the_other_region_crosses() -> None:
     assert consumer.sources["us-west-2"]["OtherVpcId"] == FromOutput("network/us-east-1", "VpcId")
 
 
+def test_an_id_of_another_region_is_plain_text_because_cloudformation_looks_typed_ids_up_in_its_own() -> None:
+    producer = network()
+    vpc = producer.output("VpcId", ref("Vpc"), "The network", type_="AWS::EC2::VPC::Id")
+    subnets = producer.output("Subnets", ref("Subnets"), "Subnets", type_="List<AWS::EC2::Subnet::Id>")
+    consumer = Stack(SPEC, "peering", "peering")
+    consumer.input(vpc, Where.OTHER)
+    consumer.input(subnets, Where.STANDBY)
+    declared = consumer.document["Parameters"]
+    assert declared["OtherVpcId"] == {"Type": "String", "Description": "The network (of the other region)"}
+    assert declared["StandbySubnets"]["Type"] == "CommaDelimitedList"
+
+
 def test_an_output_of_a_stack_in_one_region_is_taken_from_there_by_both() -> None:
     zone = Stack(SPEC, "zone", "zone", regions=["us-east-1"]).output("ZoneId", ref("Zone"), "The zone")
     consumer = Stack(SPEC, "service", "servers")

@@ -57,6 +57,7 @@ def add_artifact_bucket(stack: Stack, data_key: Resource, access_logs: Resource)
                 ]
             },
         },
+        depends_on=(f"{access_logs.logical_id}Policy",),
     )
     _add_policy(stack, bucket, [])
     return bucket
@@ -114,7 +115,12 @@ def add_access_log_bucket(stack: Stack) -> Resource:
 
 
 def _add_bucket(
-    stack: Stack, logical_id: str, properties: dict[str, Value], accept: dict[str, str] | None = None
+    stack: Stack,
+    logical_id: str,
+    properties: dict[str, Value],
+    *,
+    accept: dict[str, str] | None = None,
+    depends_on: tuple[str, ...] = (),
 ) -> Resource:
     return stack.add(
         logical_id,
@@ -132,6 +138,7 @@ def _add_bucket(
         },
         data_class=DataClass.OPERATIONAL,
         accept=accept,
+        depends_on=depends_on,
         DeletionPolicy="RetainExceptOnCreate",
         UpdateReplacePolicy="Retain",
     )

@@ -99,10 +99,15 @@ class Stack:
         if known is not None and known != output:
             raise ValueError(f"{self.kind}: parameter {parameter} already takes {known.kind}.{known.name}; give a name")
         self._wired[parameter] = output
+        wires = {region: self.wire(output, where, region) for region in self.regions}
         if parameter not in self._parameters:
-            self._parameters[parameter] = {"Type": output.type, "Description": output.description}
-        for region in self.regions:
-            self.sources[region][parameter] = self.wire(output, where, region)
+            crosses = any(not wire.stack.endswith(f"/{region}") for region, wire in wires.items())
+            self._parameters[parameter] = {
+                "Type": _type_across_regions(output.type) if crosses else output.type,
+                "Description": output.description + _OF.get(where, ""),
+            }
+        for region, wire in wires.items():
+            self.sources[region][parameter] = wire
         return ref(parameter)
 
     def setting(
@@ -278,6 +283,20 @@ class Stack:
         if name in self._parameters:
             raise ValueError(f"{self.kind}: parameter {name} is declared twice")
         self._parameters[name] = {"Type": type_, "Description": description, **constraints}
+
+
+_OF = {
+    Where.OTHER: " (of the other region)",
+    Where.HOME: " (of the home region)",
+    Where.STANDBY: " (of the standby region)",
+}
+
+
+def _type_across_regions(type_: str) -> str:
+    """CloudFormation looks typed ids up in the stack's own region: one from another region would not be found there."""
+    if "AWS::EC2::" not in type_:
+        return type_
+    return "CommaDelimitedList" if type_.startswith("List<") else "String"
 
 
 def _accepted(reasons: Mapping[str, str]) -> dict[str, Any]:
