@@ -9,7 +9,7 @@ import pytest
 from bicoastal.blueprint.aggregation import Aggregation, aggregation
 from bicoastal.blueprint.foundation import foundation
 from bicoastal.blueprint.stack import Stack
-from bicoastal.cfn.intrinsics import equals, ref, strip_comments
+from bicoastal.cfn.intrinsics import equals, not_, ref, strip_comments
 from bicoastal.cfn.manifest import FromOutput, Literal
 from bicoastal.spec.model import Spec
 from tests.support.specs import spec
@@ -79,6 +79,8 @@ def test_the_standbys_bucket_is_a_relay_and_waits_for_homes() -> None:
     bucket = resources(made)["LogBucket"]["Properties"]
     condition, replication, otherwise = bucket["ReplicationConfiguration"]["Fn::If"]
     assert (condition, otherwise) == ("Relays", {"Ref": "AWS::NoValue"})
+    at_home = equals(ref("AWS::Region"), HOME)
+    assert made.stack.document["Conditions"] == {"Relays": not_(at_home), "Collects": at_home}
     (rule,) = replication["Rules"]
     assert rule["Destination"]["Bucket"] == {"Ref": "HomeLogBucketArn"}
     assert rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"] == {"Ref": "HomeLogsKeyArn"}

@@ -76,6 +76,15 @@ class TestPlan:
             source = BACKUP.stack.sources[region]["OtherBackupVaultArn"]
             assert source == FromOutput(f"vault/{other}", "BackupVaultArn")
 
+    def test_every_name_fits_aws_backups_fifty_letters_for_the_longest_spec(self) -> None:
+        made, plans = build(spec(name="a" * 16, environment="b" * 12))
+        names = [
+            resource(made.stack, "BackupVault")["Properties"]["BackupVaultName"],
+            resource(plans.stack, "BackupPlan")["Properties"]["BackupPlan"]["BackupPlanName"],
+            resource(plans.stack, "RestoreTestingPlan")["Properties"]["RestoreTestingPlanName"],
+        ]
+        assert all(len(name) <= 50 for name in names)
+
 
 class TestSelection:
     """What is backed up."""
@@ -119,9 +128,9 @@ class TestVault:
         assert lock == {"MinRetentionDays": 14, "MaxRetentionDays": 35}
 
     def test_it_and_its_key_outlive_the_stack(self) -> None:
-        assert resource(VAULT.stack, "BackupKey")["DeletionPolicy"] == "Retain"
-        kept = resource(VAULT.stack, "BackupVault")
-        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+        for logical_id in ("BackupKey", "BackupVault"):
+            kept = resource(VAULT.stack, logical_id)
+            assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         assert VAULT.stack.protected
 
     def test_it_has_a_key_of_its_own_that_turns(self) -> None:

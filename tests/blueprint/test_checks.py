@@ -40,6 +40,7 @@ def test_a_room_check_reads_the_standbys_alarm_and_takes_no_data_for_room() -> N
     full_but_silent = State(at_maximum=True, quiet_slices=0)
     silent = replace(world(full_but_silent), alarms={})
     states = check_states(made(), silent)
+    assert states["StandbyBelowMaximum"]
     assert all(states[f"StandbyRoom{slice_}"] for slice_ in range(1, 5))
     regions = {
         check["HealthCheckConfig"]["AlarmIdentifier"]["Region"]

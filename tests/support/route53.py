@@ -81,7 +81,7 @@ def _raw_state(config: Mapping[str, Json], world: World, state: Callable[[str], 
             return sum(state(child) for child in config["ChildHealthChecks"]) >= int(config["HealthThreshold"])
         case "CLOUDWATCH_METRIC":
             found = world.alarms.get(config["AlarmIdentifier"]["Name"], "INSUFFICIENT_DATA")
-            if found == "INSUFFICIENT_DATA":
+            if found == "INSUFFICIENT_DATA":  # AWS does not say whether `Inverted` turns this too: here it does
                 return bool(config["InsufficientDataHealthStatus"] == "Healthy")
             return found == "OK"
         case "HTTPS" | "HTTPS_STR_MATCH":

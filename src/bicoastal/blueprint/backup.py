@@ -63,7 +63,7 @@ def backup(spec: Spec, foundation: Foundation, network: Network, vault: Vault, d
     )
     restore_role = restore(stack, foundation, network, vault, boundary)
     topic = stack.input(foundation.alert_topic_arn)
-    _notify(stack, vault, topic, restore_role)
+    _notify(stack, vault, topic)
     _alarm(stack, vault, topic)
     return Backup(
         stack,
@@ -119,7 +119,7 @@ def _plan(stack: Stack, vault: Vault) -> Resource:
         "AWS::Backup::BackupPlan",
         {
             "BackupPlan": {
-                "BackupPlanName": sub(f"{stack.spec.prefix}-weekdays-${{AWS::Region}}"),
+                "BackupPlanName": f"{stack.spec.prefix}-weekdays",
                 "BackupPlanRule": [
                     {
                         "RuleName": "weekdays",
@@ -182,13 +182,13 @@ def _snapshots(region: str) -> Value:
     return sub(f"arn:${{AWS::Partition}}:rds:{region}:${{AWS::AccountId}}:snapshot:awsbackup:*")
 
 
-def _notify(stack: Stack, vault: Vault, topic: Value, restore_role: Resource) -> None:
+def _notify(stack: Stack, vault: Vault, topic: Value) -> None:
     here = [stack.input(vault.arn)]
     bad = ["FAILED", "ABORTED", "EXPIRED"]
     for logical_id, kind, detail in (
         ("BackupFailed", "Backup Job State Change", {"state": bad, "backupVaultArn": here}),
         ("CopyFailed", "Copy Job State Change", {"state": bad, "sourceBackupVaultArn": here}),
-        ("RestoreFailed", "Restore Job State Change", {"status": bad, "iamRoleArn": [restore_role.att("Arn")]}),
+        ("RestoreFailed", "Restore Job State Change", {"status": bad, "resourceType": ["RDS"]}),
     ):
         stack.add(
             logical_id,

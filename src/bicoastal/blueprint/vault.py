@@ -65,17 +65,19 @@ def _key(stack: Stack) -> Resource:
         {
             "Description": f"{stack.spec.prefix}: backups in the vault",
             "EnableKeyRotation": True,
+            "PendingWindowInDays": 30,
             "KeyPolicy": policy([statement]),
         },
         comment="Apart from the database's key: whoever loses or deletes that one has not lost the copies in the "
         "other region.",
         data_class=DataClass.CUSTOMER,
-        retain="Retain",
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
     )
     stack.add(
         "BackupKeyAlias",
         "AWS::KMS::Alias",
-        {"AliasName": f"alias/{stack.spec.prefix}-backup", "TargetKeyId": key.ref},
+        {"AliasName": f"alias/{stack.spec.prefix}/backup", "TargetKeyId": key.ref},
     )
     return key
 
