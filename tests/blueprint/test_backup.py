@@ -1,4 +1,4 @@
-"""Backups: on weekdays, of the primary alone, where data may be, kept against everybody, and restored to prove it."""
+"""Backups: on weekdays, in the region's own time, of the primary alone, copied to the other region; failures told."""
 
 from __future__ import annotations
 
@@ -7,41 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bicoastal.blueprint.backup import SILENT_DAYS, START_WINDOW_MINUTES, Backup, backup, schedule
-from bicoastal.blueprint.foundation import foundation
-from bicoastal.blueprint.network import network
-from bicoastal.blueprint.stack import Stack
-from bicoastal.blueprint.vault import Vault, vault
-from bicoastal.cfn.intrinsics import strip_comments
+from bicoastal.blueprint.backup import SILENT_DAYS, START_WINDOW_MINUTES, schedule
 from bicoastal.cfn.manifest import FromOutput, Literal, Live
-from bicoastal.spec.model import Spec
-from tests.support.regions import database_of
+from tests.support.backups import build_backups, literal, resource
+from tests.support.regions import HOME, STANDBY
 from tests.support.specs import spec
 
-HOME, STANDBY = "us-east-1", "us-west-2"
-
-
-def build(of: Spec) -> tuple[Vault, Backup]:
-    base, made = foundation(of), vault(of)
-    return made, backup(of, base, network(of, base), made, database_of(of))
-
-
-VAULT, BACKUP = build(spec())
-
-
-def resource(stack: Stack, logical_id: str) -> Any:
-    return strip_comments(stack.document["Resources"][logical_id])
+VAULT, BACKUP = build_backups(spec())
 
 
 def rule() -> Any:
     (found,) = resource(BACKUP.stack, "BackupPlan")["Properties"]["BackupPlan"]["BackupPlanRule"]
     return found
-
-
-def literal(stack: Stack, region: str, parameter: str) -> str:
-    source = stack.sources[region][parameter]
-    assert isinstance(source, Literal)
-    return source.value
 
 
 class TestPlan:
@@ -77,7 +54,7 @@ class TestPlan:
             assert source == FromOutput(f"vault/{other}", "BackupVaultArn")
 
     def test_every_name_fits_aws_backups_fifty_letters_for_the_longest_spec(self) -> None:
-        made, plans = build(spec(name="a" * 16, environment="b" * 12))
+        made, plans = build_backups(spec(name="a" * 16, environment="b" * 12))
         names = [
             resource(made.stack, "BackupVault")["Properties"]["BackupVaultName"],
             resource(plans.stack, "BackupPlan")["Properties"]["BackupPlan"]["BackupPlanName"],
@@ -98,67 +75,6 @@ class TestSelection:
     def test_which_region_that_is_is_live(self) -> None:
         assert BACKUP.stack.sources[HOME]["DatabaseRole"] == Live(Literal("primary"))
         assert BACKUP.stack.sources[STANDBY]["DatabaseRole"] == Live(Literal("replica"))
-
-
-class TestVault:
-    """Where it is kept, against whom."""
-
-    def test_nobody_ends_a_backup_before_its_time(self) -> None:
-        statements = resource(VAULT.stack, "BackupVault")["Properties"]["AccessPolicy"]["Statement"]
-        (lasting,) = [item for item in statements if "backup:DeleteRecoveryPoint" in item["Action"]]
-        assert (lasting["Effect"], lasting["Principal"]) == ("Deny", "*")
-        assert "Condition" not in lasting
-
-    def test_copies_may_only_go_where_the_spec_says(self) -> None:
-        statements = resource(VAULT.stack, "BackupVault")["Properties"]["AccessPolicy"]["Statement"]
-        (staying,) = [item for item in statements if item["Action"] == ["backup:CopyFromBackupVault"]]
-        (targets,) = staying["Condition"]["ForAllValues:ArnNotLike"]["backup:CopyTargets"]
-        there = "arn:${AWS::Partition}:backup:${OtherRegion}:${AWS::AccountId}:backup-vault:orders-production"
-        assert targets == {"Fn::Sub": there}
-        for region, other in ((HOME, STANDBY), (STANDBY, HOME)):
-            assert literal(VAULT.stack, region, "OtherRegion") == other
-
-    def test_its_lock_is_in_governance_mode_and_fits_both_regions_days(self) -> None:
-        regions = {
-            HOME: {"role": "home", "cidr": "10.10.0.0/16", "backup": {"keep_days": 35}},
-            STANDBY: {"role": "standby", "cidr": "10.20.0.0/16", "backup": {"keep_days": 14, "start": "12:00"}},
-        }
-        made, _ = build(spec(regions=regions))
-        lock = resource(made.stack, "BackupVault")["Properties"]["LockConfiguration"]
-        assert lock == {"MinRetentionDays": 14, "MaxRetentionDays": 35}
-
-    def test_it_and_its_key_outlive_the_stack(self) -> None:
-        for logical_id in ("BackupKey", "BackupVault"):
-            kept = resource(VAULT.stack, logical_id)
-            assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
-        assert VAULT.stack.protected
-
-    def test_it_has_a_key_of_its_own_that_turns(self) -> None:
-        assert resource(VAULT.stack, "BackupVault")["Properties"]["EncryptionKeyArn"] == {
-            "Fn::GetAtt": ["BackupKey", "Arn"]
-        }
-        assert resource(VAULT.stack, "BackupKey")["Properties"]["EnableKeyRotation"] is True
-
-
-class TestRestore:
-    """The proof."""
-
-    def test_the_newest_backup_in_the_regions_own_vault_is_restored_every_week_after_fridays(self) -> None:
-        plan = resource(BACKUP.stack, "RestoreTestingPlan")["Properties"]
-        chosen = plan["RecoveryPointSelection"]
-        assert chosen["Algorithm"] == "LATEST_WITHIN_WINDOW"
-        assert chosen["IncludeVaults"] == [{"Ref": "BackupVaultArn"}]
-        assert literal(BACKUP.stack, HOME, "RestoreTestSchedule").endswith("? * SAT *)")
-
-    def test_nobody_reaches_what_is_restored(self) -> None:
-        selection = resource(BACKUP.stack, "RestoreTestingSelection")["Properties"]
-        overrides = selection["RestoreMetadataOverrides"]
-        assert overrides["publiclyAccessible"] == "false"
-        assert overrides["dbSubnetGroupName"] == {"Ref": "RestoreSubnets"}
-        group = resource(BACKUP.stack, "RestoredDatabase")["Properties"]
-        assert "SecurityGroupIngress" not in group
-        assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["127.0.0.1/32"]
-        assert overrides["vpcSecurityGroupIds"]["Fn::Join"][1][1] == {"Fn::GetAtt": ["RestoredDatabase", "GroupId"]}
 
 
 class TestRoles:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
 
-from bicoastal.blueprint.foundation import foundation
-from bicoastal.blueprint.monitoring import SHORTEST_AGE_S, monitoring
-from bicoastal.blueprint.service.capacity import Capacity
-from bicoastal.blueprint.service.service import Service
-from bicoastal.blueprint.stack import Output, Stack
+from bicoastal.blueprint.monitoring import SHORTEST_AGE_S
 from bicoastal.blueprint.telemetry import metric_namespace
-from bicoastal.blueprint.vault import vault
 from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.cfn.manifest import FromOutput, Live
-from bicoastal.spec.model import Spec
-from tests.support.regions import database_of
+from tests.support.monitoring import build_monitoring
 from tests.support.specs import spec
 
 TOPIC = {"Ref": "AlertTopicArn"}
@@ -26,23 +19,7 @@ CHILDREN = ("NoHealthyInstance", "Failing")
 """Alarms that speak through the composite one."""
 
 
-def build(of: Spec) -> Stack:
-    def output(name: str) -> Output:
-        return Output("service", name, "String", name, (of.home, of.standby))
-
-    service = Service(
-        stack=Stack(of, "service", "stands for the service"),
-        balancer_dns_name=output("BalancerDnsName"),
-        balancer_zone_id=output("BalancerZoneId"),
-        balancer_full_name=output("BalancerFullName"),
-        target_group_full_name=output("TargetGroupFullName"),
-        fleet_name=output("FleetName"),
-        capacity=Capacity(output("AtMaximum"), ()),
-    )
-    return monitoring(of, foundation(of), vault(of), database_of(of), service).stack
-
-
-STACK = build(spec())
+STACK = build_monitoring(spec())
 RESOURCES = strip_comments(STACK.document["Resources"])
 ALARMS = {name: item["Properties"] for name, item in RESOURCES.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
 
@@ -59,7 +36,7 @@ class TestTheOtherRegion:
 
     def test_it_wakes_people_at_the_rpo_that_the_team_promised(self) -> None:
         for promised, rings_at in ((90, 90), (1, SHORTEST_AGE_S)):
-            stack = build(spec(promise={"rpo_seconds": promised}))
+            stack = build_monitoring(spec(promise={"rpo_seconds": promised}))
             alarm = strip_comments(stack.document["Resources"]["HeartbeatLost"])["Properties"]
             assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (rings_at, "GreaterThanThreshold")
 
@@ -141,34 +118,3 @@ class TestLogs:
             transformation["MetricNamespace"],
             transformation["MetricName"],
         )
-
-
-class TestDashboard:
-    """The screen of an incident."""
-
-    PROPERTIES = RESOURCES["Dashboard"]["Properties"]
-    TEXT, NAMES = PROPERTIES["DashboardBody"]["Fn::Sub"]
-
-    def test_each_region_has_its_own(self) -> None:
-        assert self.PROPERTIES["DashboardName"] == {"Fn::Sub": "orders-production-${AWS::Region}"}
-        for widget in json.loads(self.TEXT)["widgets"]:
-            assert widget["type"] == "alarm" or widget["properties"]["region"] == "${AWS::Region}"
-
-    def test_everything_that_it_names_is_there(self) -> None:
-        placeholders = set(re.findall(r"\$\{([^}]+)\}", self.TEXT)) - {"AWS::Region"}
-        resources = {name.removesuffix(".Arn") for name in placeholders if name.endswith(".Arn")}
-        assert resources <= set(RESOURCES)
-        assert placeholders - {f"{name}.Arn" for name in resources} == set(self.NAMES)
-
-    def test_it_shows_every_alarm_of_the_region(self) -> None:
-        (widget,) = (item for item in json.loads(self.TEXT)["widgets"] if item["type"] == "alarm")
-        assert set(widget["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in (*ALARMS, "CannotServe")}
-
-    def test_no_widget_covers_another(self) -> None:
-        cells = set()
-        for widget in json.loads(self.TEXT)["widgets"]:
-            for x in range(widget["x"], widget["x"] + widget["width"]):
-                for y in range(widget["y"], widget["y"] + widget["height"]):
-                    assert (x, y) not in cells
-                    assert x < 24
-                    cells.add((x, y))
