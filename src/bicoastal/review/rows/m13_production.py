@@ -26,6 +26,7 @@ def judge(case: Case) -> Judgement:
     _databases(case, judgement)
     _instances(case, judgement)
     _balancers(case, judgement)
+    _authorities(case, judgement)
     return judgement
 
 
@@ -204,6 +205,18 @@ def _balancers(case: Case, judgement: Judgement) -> None:
                     judgement.lacks(
                         f"{where(listener)} takes old TLS: {listener.get('SslPolicy') or 'the default policy'}."
                     )
+
+
+def _authorities(case: Case, judgement: Judgement) -> None:
+    """In a zone of ours, only the authority that we use may issue certificates for the name."""
+    if not case.deployment.of_type("AWS::Route53::HostedZone"):
+        return
+    named = [record for record in case.names.named(case.public_name, "CAA") if record.values]
+    if not named:
+        judgement.lacks(f"Any authority may issue certificates for {case.public_name}: there is no CAA record.")
+    for record in named:
+        if not any("amazon" in value for value in record.values):
+            judgement.lacks(f"{where(record.resource)} forbids AWS to issue the certificates that are used here.")
 
 
 def _modern(policy: Value) -> bool:

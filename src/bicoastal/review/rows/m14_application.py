@@ -6,7 +6,7 @@ import re
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.review.case import Case
-from bicoastal.review.model.machine import Machine
+from bicoastal.review.model.machine import Machine, machine_of
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.verdict import Judgement, where
 
@@ -139,13 +139,38 @@ def _used_elsewhere(case: Case, item: Resource) -> bool:
 def _bootstrap(case: Case, judgement: Judgement, region: str) -> None:
     """Something prepares the database's roles and tables, and runs the application's migrations."""
     for document in case.deployment.of_type("AWS::SSM::Document", region=region):
-        if "bootstrap" in str(document.get("Content")).lower() and document.get("DocumentType") in (
-            "Automation",
-            "Command",
-        ):
-            judgement.found(document, "prepares the database for the application")
-            return
+        if "RunInstances" not in str(document.get("Content")):
+            continue
+        templates = [
+            item
+            for item in case.deployment.mentioned(document.get("Content"))
+            if item.type == "AWS::EC2::LaunchTemplate"
+        ]
+        if not templates:
+            judgement.lacks(f"{where(document)} starts an instance from no launch template of this deployment.")
+        for template in templates:
+            _prepares(case, judgement, document, template)
+        return
     judgement.lacks(f"{region}: nothing prepares the database: no role, no table for the application.")
+
+
+def _prepares(case: Case, judgement: Judgement, document: Resource, template: Resource) -> None:
+    """An instance for minutes, with a role that reads the passwords that the fleet must not."""
+    described = template.get("LaunchTemplateData", "IamInstanceProfile")
+    named = described.get("Arn", described.get("Name")) if isinstance(described, dict) else None
+    profile = case.deployment.resource(named) if named is not None else None
+    role = case.deployment.resource(profile.get("Roles", 0)) if profile else None
+    if role is None:
+        judgement.lacks(f"{where(template)} has no role: it can read no password.")
+    elif case.identities.may(role, "secretsmanager:GetSecretValue") is None:
+        judgement.lacks(f"{where(role)} may read no password: it cannot prepare the database.")
+    machine = machine_of(case.deployment, template)
+    if machine.unreadable:
+        judgement.lacks(f"{where(template)}: {machine.unreadable}.")
+    known = [item for item in case.deployment.mentioned(template.properties) if item.type == "AWS::RDS::DBInstance"]
+    if not any(item.region == template.region for item in known):
+        judgement.lacks(f"{where(template)} is not told where the database of {template.region} is.")
+    judgement.found(document, "prepares the database for the application")
 
 
 def _commands(case: Case, judgement: Judgement, region: str) -> None:
