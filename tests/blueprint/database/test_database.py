@@ -154,3 +154,10 @@ def test_rds_events_of_every_instance_reach_the_topic(stack: Stack) -> None:
     ]
     categories = subscription["EventCategories"]
     assert {"failover", "failure", "low storage", "maintenance"} <= set(categories)  # type: ignore[call-overload]
+
+
+def test_a_class_of_unknown_memory_gets_no_made_up_limits() -> None:
+    stack = build_database(spec(database={"instance_class": "db.x2g.large"})).stack
+    alarms = of_type(stack, "AWS::CloudWatch::Alarm")
+    assert not alarms.keys() & {"DatabaseConnectionsHigh", "DatabaseMemoryLow"}
+    assert "DatabaseStorageLow" in alarms
