@@ -107,6 +107,9 @@ def test_under_the_scp_keys_and_the_boundary_are_changed_by_cloudformation_only(
     assert decision(document, "kms:ScheduleKeyDeletion", AT_HOME) == "", "somebody else's key"
     assert decision(document, "iam:CreatePolicyVersion", AT_HOME, boundary) == "Deny"
     assert decision(document, "iam:CreatePolicyVersion", {**AT_HOME, **stack}, boundary) == ""
+    bucket = "arn:aws:s3:::orders-production-files-111122223333-us-east-1"
+    assert decision(document, "s3:PutReplicationConfiguration", AT_HOME, bucket) == "Deny"
+    assert decision(document, "s3:PutReplicationConfiguration", {**AT_HOME, **stack}, bucket) == ""
 
 
 def test_under_the_scp_no_role_of_ours_is_made_without_the_boundary() -> None:

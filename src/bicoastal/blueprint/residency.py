@@ -111,8 +111,9 @@ def boundary_document(spec: Spec) -> dict[str, Value]:
 def scp_document(spec: Spec) -> dict[str, Any]:
     """The service control policy for the account: plain JSON, within Organizations' 5,120 characters.
 
-    Keys and the boundary are left to CloudFormation with its caller's own rights. CloudFormation with a service role is
-    not seen as CloudFormation here (`aws:CalledVia` is absent then): such a role has to be excepted by name.
+    Keys, replication of buckets and the boundary are left to CloudFormation with its caller's own rights. CloudFormation
+    with a service role is not seen as CloudFormation here (`aws:CalledVia` is absent then): such a role has to be
+    excepted by name.
     """
     ours = {f"aws:ResourceTag/{key}": value for key, value in _identity_tags(spec).items()}
     by_hand = {"ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}}
@@ -132,6 +133,12 @@ def scp_document(spec: Spec) -> dict[str, Any]:
                     "iam:SetDefaultPolicyVersion",
                 ),
                 [f"arn:*:iam::*:policy/{spec.prefix}-boundary-*", f"arn:*:iam::*:role/{spec.prefix}-*"],
+                by_hand,
+            ),
+            deny(
+                "BucketsReplicateByCloudFormationOnly",
+                ("s3:PutReplicationConfiguration",),
+                [f"arn:*:s3:::{spec.prefix}-*"],
                 by_hand,
             ),
             deny(
@@ -182,6 +189,7 @@ _IRREVERSIBLE: Final = (
     "s3:PutBucketPolicy",
     "s3:PutBucketPublicAccessBlock",
     "s3:PutLifecycleConfiguration",
+    "s3:PutReplicationConfiguration",
 )
 
 
@@ -223,13 +231,8 @@ def _no_copies_elsewhere(spec: Spec) -> list[Value]:
             },
         ),
         deny(
-            "NothingIsSharedOrReplicatedAway",
-            (
-                "ec2:ModifyImageAttribute",
-                "ec2:ModifySnapshotAttribute",
-                "rds:ModifyDBSnapshotAttribute",
-                "s3:PutReplicationConfiguration",
-            ),
+            "NothingIsSharedWithOtherAccounts",
+            ("ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "rds:ModifyDBSnapshotAttribute"),
             ["*"],
         ),
     ]
