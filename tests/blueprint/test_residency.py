@@ -9,7 +9,7 @@ import pytest
 from bicoastal.blueprint.residency import boundary_document, scp_document, scp_json
 from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.intrinsics import strip_comments
-from tests.support.policies import decision
+from tests.support.policies import decision, service_authorization
 from tests.support.specs import spec
 
 EUROPE = {
@@ -47,7 +47,7 @@ def test_global_services_answer_in_us_east_1_and_work_from_any_pair_of_regions()
         ("secretsmanager:CreateSecret", "secretsmanager:AddReplicaRegions", ["us-west-2"], ["us-west-2", "eu-west-3"]),
         ("kms:ReplicateKey", "kms:ReplicaRegion", "us-west-2", "eu-west-3"),
         (
-            "backup:StartCopyJob",
+            "backup:CopyFromBackupVault",
             "backup:CopyTargets",
             ["arn:aws:backup:us-west-2:111122223333:backup-vault:v"],
             ["arn:aws:backup:eu-west-3:111122223333:backup-vault:v"],
@@ -148,6 +148,24 @@ def test_the_boundary_leaves_every_role_what_its_own_policy_grants() -> None:
         "aws:PrincipalArn": "arn:aws:iam::111122223333:role/orders-production-break-glass-us-east-1",
     }
     assert [item for item in used if decision(boundary, item[2], as_break_glass) != "Allow"] == []
+
+
+@pytest.mark.validators
+def test_every_action_exists_and_knows_the_keys_of_its_conditions() -> None:
+    """A deny on a key that the action does not have denies nothing, and nothing else would say so."""
+    authorization = service_authorization()
+    for document in (boundary_document(spec()), scp_document(spec())):
+        for statement in strip_comments(document)["Statement"]:
+            own_keys = {
+                key
+                for condition in statement.get("Condition", {}).values()
+                for key in condition
+                if not key.startswith("aws:")
+            }
+            for action in statement.get("Action", statement.get("NotAction")):
+                keys = authorization.keys_of(action)
+                assert keys is not None, f"{action} does not exist"
+                assert own_keys <= keys, f"{action} does not know {own_keys - keys}"
 
 
 def test_both_documents_fit_into_awss_quotas() -> None:

