@@ -12,8 +12,9 @@ from bicoastal.review.model.names import Names
 from bicoastal.review.model.network import Network
 from bicoastal.review.model.resolution import Resolution
 from bicoastal.review.model.service import Balancer, Fleet, balancers, fleets
-from bicoastal.review.model.signals import Signals
+from bicoastal.review.model.signals import Alarm, Signals
 from bicoastal.review.model.told import Telling
+from bicoastal.review.model.trigger import Trigger
 
 DATABASE = "AWS::RDS::DBInstance"
 
@@ -29,6 +30,7 @@ class Case:
         self._fleets: dict[str, list[Fleet]] = {}
         self._balancers: dict[str, list[Balancer]] = {}
         self._telling: dict[str, Telling] = {}
+        self._triggers: dict[int, Trigger] = {}
 
     def network(self, region: str) -> Network:
         """The networks of a region."""
@@ -76,6 +78,13 @@ class Case:
             if fleet.machine
         }
         return Signals(self.deployment, machines)
+
+    def trigger(self, alarm: Alarm) -> Trigger:
+        """When an alarm rings, in a region whose fleet is at its maximum."""
+        key = id(alarm.resource)
+        if key not in self._triggers:
+            self._triggers[key] = Trigger(alarm, self.demand.fleet_max)
+        return self._triggers[key]
 
     def telling(self, region: str) -> Telling:
         """What of a region reaches people."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from bicoastal.review.model.metric_math import Formula
 from bicoastal.review.model.signals import Alarm, compare
 
 HIGH: Final = 1e9
-_STEPS = 60
+_STEPS = 40
+"""Halvings from `HIGH` down to a thousandth."""
 
 
 class Trigger:
@@ -19,6 +20,7 @@ class Trigger:
         """`instances`: how many are in service, where the metric math asks."""
         self._alarm = alarm
         self._instances = float(instances)
+        self._limits: dict[str, float | None] = {}
 
     @cached_property
     def unclear(self) -> str:
@@ -41,10 +43,10 @@ class Trigger:
 
         def value(name: str) -> float:
             if name not in known:
-                known[name] = Formula(self._alarm.expressions[name]).value(value)
+                known[name] = _formula(self._alarm.expressions[name]).value(value)
             return known[name]
 
-        result = Formula(self._alarm.result).value(value) if self._alarm.result else next(iter(known.values()))
+        result = _formula(self._alarm.result).value(value) if self._alarm.result else next(iter(known.values()))
         if self._alarm.threshold is None:
             raise ValueError("it has no threshold")
         return compare(result, self._alarm.operator, self._alarm.threshold)
@@ -60,6 +62,11 @@ class Trigger:
 
     def limit(self, kind: str) -> float | None:
         """The value of one kind at which it changes, the others being as they must; None if it never does."""
+        if kind not in self._limits:
+            self._limits[kind] = self._limit(kind)
+        return self._limits[kind]
+
+    def _limit(self, kind: str) -> float | None:
         for others in (0.0, HIGH):
             state = dict.fromkeys(("traffic", "cpu", "memory"), others)
             if kind != "traffic" and others:
@@ -77,6 +84,11 @@ class Trigger:
                     high = middle
             return high
         return None
+
+
+@lru_cache(maxsize=256)
+def _formula(text: str) -> Formula:
+    return Formula(text)
 
 
 def kind_of(name: str) -> str:

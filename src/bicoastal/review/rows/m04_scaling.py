@@ -9,7 +9,7 @@ from bicoastal.review.case import Case
 from bicoastal.review.demand import RegionDemand
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
-from bicoastal.review.model.trigger import HIGH, Trigger
+from bicoastal.review.model.trigger import HIGH
 from bicoastal.review.verdict import Judgement, number, same, where, yes
 
 TITLE = "Auto scaling on traffic and on CPU or memory"
@@ -140,7 +140,7 @@ def _grows(case: Case, judgement: Judgement, alarm: Alarm, region: RegionDemand)
         judgement.lacks(f"{text}: the fleet never grows on it.")
     if alarm.missing_data == "breaching":
         judgement.lacks(f"{where(alarm.resource)} grows the fleet when data are missing.")
-    trigger = Trigger(alarm, case.demand.fleet_max)
+    trigger = case.trigger(alarm)
     if trigger.unclear:
         judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood: {trigger.unclear}.")
         return
@@ -175,7 +175,7 @@ def _shrinks(case: Case, judgement: Judgement, alarm: Alarm, outward: list[Alarm
         judgement.lacks(f"{where(alarm.resource)} shrinks the fleet after {minutes:.0f} minutes: it will swing.")
     if alarm.missing_data == "breaching":
         judgement.lacks(f"{where(alarm.resource)} shrinks the fleet when data are missing.")
-    trigger = Trigger(alarm, case.demand.fleet_max)
+    trigger = case.trigger(alarm)
     if trigger.unclear:
         judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood: {trigger.unclear}.")
         return
@@ -183,7 +183,7 @@ def _shrinks(case: Case, judgement: Judgement, alarm: Alarm, outward: list[Alarm
         judgement.lacks(f"{where(alarm.resource)} does not ring on exactly: traffic AND CPU low.")
         return
     for one in outward:
-        out = Trigger(one, case.demand.fleet_max)
+        out = case.trigger(one)
         for kind in ("traffic", "cpu"):
             low, high = trigger.limit(kind), out.limit(kind)
             if low is not None and high is not None and low > high * 0.6:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bicoastal.review.case import Case
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
-from bicoastal.review.model.trigger import Trigger
 from bicoastal.review.rows.m04_scaling import policies
 from bicoastal.review.verdict import Judgement, number, where
 
@@ -61,7 +60,7 @@ def _order(case: Case, judgement: Judgement, region: str, grows: list[Alarm]) ->
         and alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget")
     ]
     for alarm in grows:
-        trigger = Trigger(alarm, case.demand.fleet_max)
+        trigger = case.trigger(alarm)
         grow = None if trigger.unclear else trigger.limit("traffic")
         if grow is None or not spilling:
             continue

@@ -1,0 +1,42 @@
+"""Every resource counts: without it and all that mentions it, some row is no longer delivered.
+
+A resource that is not missed is either not needed, or nobody watches over it. The few exceptions have their reasons here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bicoastal.cfn.deployment import Change
+from bicoastal.review.asked import ROWS
+from bicoastal.review.verdict import Verdict
+from tests.support.reviewed import sample
+
+ALIAS = "an alias helps people to find a key in the console; nothing refers to the key by it"
+COVERED = "the entry for answers (1024-65535) holds PostgreSQL's port too; this one says who asks, for its reader"
+NOT_MISSED = {
+    ("foundation", "DataKeyAlias"): ALIAS,
+    ("foundation", "LogsKeyAlias"): ALIAS,
+    ("vault", "BackupKeyAlias"): ALIAS,
+    ("network", "DataAsksDataEntry"): COVERED,
+    ("network", "DataIsAskedByDataEntry"): COVERED,
+}
+KINDS = sorted(name.removeprefix("templates/").removesuffix(".yaml") for name in sample().templates)
+
+
+def test_the_sample_delivers_every_row() -> None:
+    rows = sample().rows()
+    assert list(rows) == [row.id for row in ROWS]
+    undone = {row.id: (*row.missing, *row.doubts) for row in rows.values() if row.verdict is not Verdict.DELIVERED}
+    assert undone == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_resource_is_missed(kind: str) -> None:
+    file = f"templates/{kind}.yaml"
+    not_missed = [
+        logical_id
+        for logical_id in sample().templates[file].section("Resources")
+        if sample().first_undelivered(Change(absent=frozenset({(file, logical_id)}))) is None
+    ]
+    assert not_missed == [name for stack, name in NOT_MISSED if stack == kind]
