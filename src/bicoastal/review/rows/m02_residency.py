@@ -41,21 +41,17 @@ def judge(case: Case) -> Judgement:
 
 def _copies(case: Case, judgement: Judgement, allowed: set[str]) -> None:
     """Every copy that a managed service makes goes to a declared region."""
-    holders = 0
     for item, region, what in _destinations(case):
         if isinstance(region, Unknown):
             judgement.unsure(f"{where(item)}: where {what} goes cannot be told: {region.reason}")
         elif region not in allowed:
             judgement.lacks(f"{where(item)}: {what} goes to {region}, which the residency does not declare.")
-        else:
-            holders += 1
     for item in case.databases():
         if item.region not in allowed:
             judgement.lacks(f"{where(item)} holds data in {item.region}, which the residency does not declare.")
         else:
-            holders += 1
             judgement.found(item, f"the database's data in {item.region}")
-    if not holders:
+    if not case.databases():
         judgement.lacks("No data is kept anywhere: there is no database.")
 
 
@@ -159,8 +155,6 @@ def _crossing(case: Case, judgement: Judgement) -> None:
                     )
                 elif (rule.first, rule.last) != (5432, 5432):
                     judgement.lacks(f"{where(rule.resource)} lets {other} in on more than the database's port.")
-                else:
-                    judgement.found(rule.resource, f"the declared flow of writes from {other}", *rule.path)
 
 
 def _private_paths(case: Case, judgement: Judgement) -> None:

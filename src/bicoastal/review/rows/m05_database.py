@@ -270,5 +270,5 @@ def _secrets(case: Case, judgement: Judgement) -> None:
             judgement.unsure(f"{where(item)}: where it is copied cannot be told: {unknown[0].reason}")
         elif case.regions[1] not in regions:
             judgement.lacks(f"{where(item)} is not copied to {case.regions[1]}: without home nobody can read it.")
-        else:
-            judgement.found(item, f"a secret with a copy in {case.regions[1]}", "ReplicaRegions")
+        elif item in case.deployment.mentioned(case.primary.get("MasterUserPassword") if case.primary else None):
+            judgement.found(item, f"the master's password, with a copy in {case.regions[1]}", "ReplicaRegions")

@@ -88,7 +88,7 @@ def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
     for item in deployment.of_type("AWS::EC2::FlowLog", region=region):
         yield item, item.get("LogGroupName", default=item.get("LogDestination")), "flow logs"
     for item in deployment.of_type("AWS::WAFv2::LoggingConfiguration", region=region):
-        for value in item.items("LogDestinationConfigs"):
+        for value in item.items("LogDestinationConfigs") or [None]:
             yield item, value, "the firewall's log"
     for item in deployment.of_type("AWS::CloudTrail::Trail", region=region):
         if item.get("CloudWatchLogsLogGroupArn") is not None:

@@ -16,7 +16,7 @@ def judge(case: Case) -> Judgement:
     """Records, health checks, and what they answer in each situation."""
     judgement = Judgement()
     name, (home, standby) = case.public_name, case.regions
-    if not name or not case.names.named(name):
+    if not name or not case.names.named(name, "A"):
         judgement.lacks("No DNS record leads users to a balancer.")
         return judgement
     _zone(case, judgement)
@@ -84,8 +84,6 @@ def _ttl(case: Case, judgement: Judgement, name: str) -> None:
     for record in case.names.records:
         if record.ttl is not None and record.ttl > 60 and (record.failover or record.name == name):
             judgement.lacks(f"{where(record.resource)} is kept for {record.ttl:.0f} s by resolvers.")
-    if case.public_name and not case.names.named(name, "A"):
-        judgement.lacks(f"{name} has no A record.")
 
 
 def _moves(case: Case, judgement: Judgement, name: str) -> None:
@@ -98,7 +96,7 @@ def _moves(case: Case, judgement: Judgement, name: str) -> None:
                 judgement.lacks(
                     f"With {lost} lost, users near {near} still get {', '.join(sorted(shares)) or 'nothing'}."
                 )
-    record = case.names.named(name)[0]
+    record = case.names.named(name, "A")[0]
     judgement.found(record.resource, "the loss of either region moves its users to the other", *record.path)
 
 

@@ -68,4 +68,4 @@ def _order(case: Case, judgement: Judgement, region: str, grows: list[Alarm]) ->
         if lowest <= grow:
             judgement.lacks(f"{where(first.resource)} sends users away at {lowest:g}; the fleet grows at {grow:.0f}.")
         else:
-            judgement.found(first.resource, f"users leave from {lowest:g} requests on; the fleet grows at {grow:.0f}")
+            judgement.found(alarm.resource, f"grows at {grow:.0f} requests; users leave from {lowest:g} on", "Metrics")

@@ -142,6 +142,8 @@ def _users(case: Case, key: Resource) -> list[Resource]:
 
 
 def _databases(case: Case, judgement: Judgement) -> None:
+    if not case.databases():
+        judgement.lacks("There is no database to protect.")
     for item in case.databases():
         if case.is_reader(item):
             continue
@@ -175,6 +177,7 @@ def _instances(case: Case, judgement: Judgement) -> None:
         for fleet in case.fleets(region):
             template = fleet.template
             if template is None:
+                judgement.lacks(f"{where(fleet.resource)}: how its instances are protected cannot be seen.")
                 continue
             judgement.expect(
                 template,

@@ -29,7 +29,6 @@ def judge(case: Case) -> Judgement:
         _unit(case, judgement, fleet, machine)
         _database(case, judgement, fleet, machine)
         _bootstrap(case, judgement, region)
-        _commands(case, judgement, region)
     return judgement
 
 
@@ -171,12 +170,3 @@ def _prepares(case: Case, judgement: Judgement, document: Resource, template: Re
     if not any(item.region == template.region for item in known):
         judgement.lacks(f"{where(template)} is not told where the database of {template.region} is.")
     judgement.found(document, "prepares the database for the application")
-
-
-def _commands(case: Case, judgement: Judgement, region: str) -> None:
-    """Operators can ask the instances how they are."""
-    for document in case.deployment.of_type("AWS::SSM::Document", region=region):
-        if document.get("DocumentType") == "Command":
-            judgement.found(document, "operators ask instances by this command")
-            return
-    judgement.lacks(f"{region}: operators have no command to ask instances for their state.")

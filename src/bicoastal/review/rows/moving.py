@@ -97,9 +97,10 @@ def _operators(case: Case, judgement: Judgement, region: str) -> None:
 
 def _gate(case: Case, judgement: Judgement, balancer: Balancer) -> None:
     """Reads can be stopped at the balancer before a promotion, and the health check goes around the stop."""
-    for listener in balancer.listeners:
-        if listener.get("Protocol") != "HTTPS":
-            continue
+    secure = [listener for listener in balancer.listeners if listener.get("Protocol") == "HTTPS"]
+    if not secure:
+        judgement.lacks(f"{where(balancer.resource)} has no HTTPS listener at which reads could be stopped.")
+    for listener in secure:
         pairs = [
             (case.deployment.resource(value), number(weight)) for value, weight in forwards(listener, "DefaultActions")
         ]
