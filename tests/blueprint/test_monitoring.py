@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bicoastal.blueprint.monitoring import SHORTEST_AGE_S
+from bicoastal.blueprint.stacks import compose
 from bicoastal.blueprint.telemetry import metric_namespace
 from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.cfn.manifest import FromOutput, Live
@@ -15,7 +16,7 @@ from tests.support.monitoring import build_monitoring
 from tests.support.specs import spec
 
 TOPIC = {"Ref": "AlertTopicArn"}
-CHILDREN = ("NoHealthyInstance", "Failing")
+CHILDREN = ("Failing",)
 """Alarms that speak through the composite one."""
 
 
@@ -94,8 +95,9 @@ class TestAlarms:
 
     def test_the_region_cannot_serve_when_no_instance_is_healthy_or_most_answers_are_errors(self) -> None:
         rule = RESOURCES["CannotServe"]["Properties"]["AlarmRule"]["Fn::Sub"]
-        assert rule == 'ALARM("${NoHealthyInstance.Arn}") OR ALARM("${Failing.Arn}")'
-        assert ALARMS["NoHealthyInstance"]["TreatMissingData"] == "breaching"
+        assert rule == 'ALARM("${NoHealthyHostsAlarm}") OR ALARM("${Failing.Arn}")'
+        source = STACK.sources["us-west-2"]["NoHealthyHostsAlarm"]
+        assert source == FromOutput("service/us-west-2", "NoHealthyHostsAlarm")
 
 
 def metrics(alarm: Any) -> list[Any]:
@@ -103,6 +105,12 @@ def metrics(alarm: Any) -> list[Any]:
     if "MetricName" in alarm:
         return [alarm]
     return [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+
+
+def test_what_it_takes_from_the_services_stack_is_there() -> None:
+    (service,) = (stack for stack in compose(spec()).stacks if stack.kind == "service")
+    assert service.resource_types["NoHealthyHosts"] == "AWS::CloudWatch::Alarm"
+    assert service.resource_types["ApplicationLog"] == "AWS::Logs::LogGroup"
 
 
 class TestLogs:

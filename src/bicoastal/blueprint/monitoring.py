@@ -44,7 +44,7 @@ def monitoring(spec: Spec, foundation: Foundation, vault: Vault, database: Datab
     alarms = _Alarms(stack, foundation, service)
     _other_region(alarms)
     _database(alarms)
-    _serving(alarms)
+    _serving(alarms, service)
     _application_errors(alarms, service)
     dashboard(
         stack,
@@ -120,17 +120,9 @@ def _database(alarms: _Alarms) -> None:
     )
 
 
-def _serving(alarms: _Alarms) -> None:
-    none_healthy = alarms.plain(
-        "NoHealthyInstance",
-        alarms.balancer_metric("HealthyHostCount", "Maximum", group=True),
-        "No instance here answers its health path.",
-        below=1,
-        minutes=2,
-        missing="breaching",
-        tell=False,
-        comment="No data is what a balancer without targets sends.",
-    )
+def _serving(alarms: _Alarms, service: Service) -> None:
+    none_healthy = service.stack.output("NoHealthyHostsAlarm", ref("NoHealthyHosts"), "Nobody here answers.")
+    alarms.stack.input(none_healthy)
     errors = {
         "requests": alarms.balancer_metric("RequestCount", "Sum"),
         "balancer": alarms.balancer_metric("HTTPCode_ELB_5XX_Count", "Sum"),
@@ -146,7 +138,7 @@ def _serving(alarms: _Alarms) -> None:
         above=ERRORS_PERCENT,
         minutes=5,
     )
-    failing = alarms.math(
+    alarms.math(
         "Failing",
         percent,
         errors,
@@ -157,8 +149,9 @@ def _serving(alarms: _Alarms) -> None:
     )
     alarms.any_of(
         "CannotServe",
-        [none_healthy, failing],
-        "This region cannot serve its users. If the other one is in service they are on their way there.",
+        ["${NoHealthyHostsAlarm}", "${Failing.Arn}"],
+        "This region cannot serve its users. Without a healthy instance DNS sends them to the other region, if that is "
+        "in service; errors alone move nobody: then decide on `failover`.",
     )
 
 
@@ -205,17 +198,15 @@ class _Alarms:
         self.made: list[Resource] = []
         self._topic = stack.input(foundation.alert_topic_arn)
         self._fleet = [{"Name": "AutoScalingGroupName", "Value": stack.input(service.fleet_name)}]
-        self._balancer = {"Name": "LoadBalancer", "Value": stack.input(service.balancer_full_name)}
-        self._group = {"Name": "TargetGroup", "Value": stack.input(service.target_group_full_name)}
+        self._balancer = [{"Name": "LoadBalancer", "Value": stack.input(service.balancer_full_name)}]
 
     def kit_metric(self, name: str, statistic: str) -> Mapping[str, Value]:
         """A figure that the instance kit publishes, over the whole fleet."""
         return _metric(metric_namespace(self.spec), name, statistic, self._fleet)
 
-    def balancer_metric(self, name: str, statistic: str, *, group: bool = False) -> Mapping[str, Value]:
-        """A figure of the region's balancer, or of its target group."""
-        dimensions = [self._group, self._balancer] if group else [self._balancer]
-        return _metric("AWS/ApplicationELB", name, statistic, dimensions)
+    def balancer_metric(self, name: str, statistic: str) -> Mapping[str, Value]:
+        """A figure of the region's balancer."""
+        return _metric("AWS/ApplicationELB", name, statistic, self._balancer)
 
     def on_kit(self, logical_id: str, metric: str, statistic: str, description: str, **limits: Value) -> Resource:
         """An alarm on one of the kit's figures."""
@@ -227,16 +218,14 @@ class _Alarms:
         metric: Mapping[str, Value],
         description: str,
         *,
-        above: float | None = None,
-        below: float | None = None,
+        above: float,
         minutes: int,
         missing: str = "notBreaching",
-        tell: bool = True,
         comment: str = "",
     ) -> Resource:
         """An alarm on one metric, for `minutes` in a row."""
-        properties = {**metric, "Period": 60, **_limits(above, below, minutes, missing)}
-        return self._add(logical_id, description, properties, tell=tell, comment=comment)
+        properties = {**metric, "Period": 60, **_limits(above, minutes, missing)}
+        return self._add(logical_id, description, properties, comment=comment)
 
     def math(
         self,
@@ -255,12 +244,12 @@ class _Alarms:
             for name, item in inputs.items()
         ]
         result = {"Id": "result", "Label": logical_id, "Expression": expression, "ReturnData": True}
-        properties = {"Metrics": [result, *queries], **_limits(above, None, minutes, "notBreaching")}
+        properties = {"Metrics": [result, *queries], **_limits(above, minutes, "notBreaching")}
         return self._add(logical_id, description, properties, tell=tell)
 
-    def any_of(self, logical_id: str, children: Sequence[Resource], description: str) -> None:
-        """One alarm for several reasons."""
-        rule = " OR ".join(f'ALARM("${{{child.logical_id}.Arn}}")' for child in children)
+    def any_of(self, logical_id: str, children: Sequence[str], description: str) -> None:
+        """One alarm for several reasons: names or ARNs of alarms, as text for `sub`."""
+        rule = " OR ".join(f'ALARM("{child}")' for child in children)
         self.made.append(
             self.stack.add(
                 logical_id,
@@ -276,7 +265,13 @@ class _Alarms:
         )
 
     def _add(
-        self, logical_id: str, description: str, properties: Mapping[str, Value], *, tell: bool, comment: str = ""
+        self,
+        logical_id: str,
+        description: str,
+        properties: Mapping[str, Value],
+        *,
+        tell: bool = True,
+        comment: str = "",
     ) -> Resource:
         actions = {"AlarmActions": [self._topic], "OKActions": [self._topic]} if tell else {}
         alarm = self.stack.add(
@@ -303,12 +298,11 @@ def _query(metric: Mapping[str, Value]) -> Mapping[str, Value]:
     return {"MetricStat": {"Metric": named, "Period": 60, "Stat": metric["Statistic"]}}
 
 
-def _limits(above: float | None, below: float | None, minutes: int, missing: str) -> Mapping[str, Value]:
-    operator = "GreaterThanThreshold" if above is not None else "LessThanThreshold"
+def _limits(above: float, minutes: int, missing: str) -> Mapping[str, Value]:
     return {
         "EvaluationPeriods": minutes,
-        "ComparisonOperator": operator,
-        "Threshold": above if above is not None else below,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": above,
         "TreatMissingData": missing,
     }
 
