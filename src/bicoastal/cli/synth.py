@@ -37,10 +37,9 @@ def command(spec: Path, output: Path) -> None:
     """
     deployment = compose(load(spec))
     written = write_deployment(deployment, output)
-    resources = sum(len(stack.resource_types) * len(stack.regions) for stack in deployment.stacks)
     stacks = sum(len(stack.regions) for stack in deployment.stacks)
     click.echo(
-        f"{len(deployment.stacks)} templates for {stacks} stacks with {resources} resources in "
+        f"{len(deployment.stacks)} templates for {stacks} stacks in "
         f"{deployment.spec.home} (home) and {deployment.spec.standby} (standby)."
     )
     click.echo(
