@@ -179,7 +179,6 @@ _CARRY_DATA = {
 _WITHOUT_EGRESS = {
     "cloudformation": "cloudformation:SignalResource",
     "ec2": "ec2:DescribeTags",
-    "kms": "kms:Decrypt",
 }
 """Those that instances need besides, where there is no way out."""
 
@@ -202,8 +201,15 @@ def _endpoints(case: Case, judgement: Judgement, region: str) -> None:
             judgement.lacks(f"{where(item)} has no private names: clients go past it.")
     egress = any(subnet.kind is Kind.EGRESS for subnet in _used(case, region, "fleet"))
     for service, action in (_CARRY_DATA if egress else {**_CARRY_DATA, **_WITHOUT_EGRESS}).items():
-        if service not in found and fleet.role is not None and case.identities.may(fleet.role, action):
+        if service not in found and fleet.role is not None and _calls(case, fleet.role, action):
             judgement.lacks(f"{region}: instances call {service}, and no endpoint keeps that inside the VPC.")
+
+
+def _calls(case: Case, role: Resource, action: str) -> bool:
+    """Whether instances call a service themselves: what is allowed via another service only is called by that one."""
+    granted = [item for item in case.identities.statements(role) if item.effect == "Allow" and item.matches(action)]
+    themselves = [item for item in granted if "kms:ViaService" not in str(item.conditions)]
+    return bool(themselves) and case.identities.may(role, action) is not None
 
 
 def _peering(case: Case, judgement: Judgement) -> None:
