@@ -26,7 +26,7 @@ def deny_emergency_tag(spec: Spec) -> list[Value]:
     Fleets are named too: a tag of an Auto Scaling group may propagate to the instances that it launches.
     """
     ours = f"arn:aws:iam::*:role/{spec.prefix}-{ROLE_PREFIX}*"
-    condition = {
+    condition: dict[str, dict[str, Value]] = {
         "ForAnyValue:StringEquals": {"aws:TagKeys": [EMERGENCY_TAG]},
         "ArnNotLike": {"aws:PrincipalArn": ours},
     }

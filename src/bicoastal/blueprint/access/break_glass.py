@@ -8,7 +8,7 @@ replaced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bicoastal.blueprint.access.documents import (
     Step,
@@ -143,7 +143,9 @@ def _open_document(stack: Stack, role: Resource, timer: Resource, group: Resourc
         _schedule(stack, "ScheduleClose", "close", timer, group),
         _schedule(stack, "ScheduleUntag", "untag", timer, group),
         tag_instance("SetTag", _INSTANCE, EMERGENCY_TAG, "{{ automation:EXECUTION_ID }}", then=close),
-        sleep("StayOpen", "PT{{ Minutes }}M", then=close),
+        sleep(
+            "StayOpen", "PT{{ Minutes }}M", then=replace(close, timeout_seconds=spec.emergency.max_minutes * 60 + 300)
+        ),
         *_closing_steps(),
     ]
     return add_document(

@@ -93,7 +93,16 @@ def add_responder_role(stack: Stack, foundation: Foundation, glass: BreakGlass) 
         allow(
             "EndOwnSessions", ["ssm:ResumeSession", "ssm:TerminateSession"], [arn("ssm", "session/*")], _OWN_SESSIONS
         ),
-        allow("TalkInOwnSessions", ["ssmmessages:OpenDataChannel"], [arn("ssm", "session/${!aws:userid}-*")]),
+        allow(
+            "TalkInSessions",
+            ["ssmmessages:OpenDataChannel"],
+            [
+                Commented(
+                    arn("ssm", "session/*"),
+                    "Of use only with the token that StartSession and ResumeSession hand out, for one's own sessions.",
+                )
+            ],
+        ),
         allow(
             "Look",
             [

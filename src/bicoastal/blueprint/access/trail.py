@@ -133,7 +133,8 @@ def _bucket(stack: Stack, foundation: Foundation) -> Resource:
             "VersioningConfiguration": {"Status": "Enabled"},
         },
         data_class=DataClass.OPERATIONAL,
-        retain="Retain",
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
         comment="Locked: deleting these also takes s3:BypassGovernanceRetention.",
         accept={
             "CKV_AWS_18": "Every read decrypts with LogsKey, and the trail records that: access logs would add nothing."
@@ -162,7 +163,8 @@ def _bucket_policy(stack: Stack, bucket: Resource) -> Resource:
                 [check | {"Principal": cloudtrail}, write | {"Principal": cloudtrail}, secure | {"Principal": "*"}]
             ),
         },
-        retain="Retain",
+        DeletionPolicy="RetainExceptOnCreate",
+        UpdateReplacePolicy="Retain",
     )
 
 
