@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test check bench bench-setup lock clean
+.PHONY: help setup demo test check bench bench-setup examples lock clean
 
 help:  ## say what each verb does
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ $(VENV)-cdk/.ready: requirements/cdk.lock
 
 bench: bench-setup  ## measure the bars against their limits and peers
 	$(BIN)/python -m bench.synth
+
+examples: $(VENV)/.ready  ## write examples/orders anew: what init and synth give today
+	$(BIN)/python -m tools.examples
 
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra dev pyproject.toml -o requirements/dev.lock
