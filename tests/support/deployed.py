@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
 from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.deployment import Change, Deployment, Resource, Stack
-from bicoastal.cfn.reader import parse_template
-from bicoastal.cfn.values import Encoded
+from bicoastal.cfn.manifest import Manifest
+from bicoastal.cfn.reader import Template, parse_template
+from bicoastal.cfn.values import Encoded, Reference, Text, Unknown
 from bicoastal.spec.model import Spec
 
 Json = Any
 
 
-def deployed(spec: Spec, parameters: dict[tuple[str, str], str] | None = None) -> Deployment:
+def deployed(spec: Spec, parameters: Mapping[tuple[str, str], str] | None = None) -> Deployment:
     """Every stack in both regions; `parameters` are those that operations changed, by (stack id, name)."""
-    made = compose(spec)
-    templates = {
-        f"templates/{stack.kind}.yaml": parse_template(stack.to_yaml(), f"templates/{stack.kind}.yaml")
-        for stack in made.stacks
-    }
-    return Deployment.of(made.manifest, templates, Change(parameters or {}))
+    manifest, templates = _read(spec.model_dump_json())
+    return Deployment.of(manifest, templates, Change(parameters or {}))
 
 
 def service(spec: Spec, region: str = "us-east-1", **live: str) -> Stack:
     """The service stack of one region, some of its parameters changed."""
     id_ = f"service/{region}"
     return deployed(spec, {(id_, name): value for name, value in live.items()}).stacks[id_]
+
+
+@lru_cache(maxsize=8)
+def _read(spec: str) -> tuple[Manifest, Mapping[str, Template]]:
+    """By the spec's text, since most tests of a module ask for the same one."""
+    made = compose(Spec.model_validate_json(spec))
+    return made.manifest, {
+        f"templates/{stack.kind}.yaml": parse_template(stack.to_yaml(), f"templates/{stack.kind}.yaml")
+        for stack in made.stacks
+    }
 
 
 def of_type(stack: Stack, type_: str) -> dict[str, Resource]:
@@ -49,7 +58,16 @@ def user_data_text(template: Resource) -> str:
     """What an instance of the launch template is given at boot."""
     encoded = template.get("LaunchTemplateData", "UserData")
     assert isinstance(encoded, Encoded)
-    return str(encoded.text)
+    parts = encoded.text.parts if isinstance(encoded.text, Text) else (encoded.text,)
+    return "".join(part if isinstance(part, str) else _as_aws_might(part) for part in parts)
+
+
+def _as_aws_might(hole: Reference | Unknown) -> str:
+    """A value of the right kind for what AWS names at creation; it tells where it came from."""
+    assert isinstance(hole, Reference), hole
+    return {"AWS::AccountId": "123456789012", "AWS::Partition": "aws"}.get(
+        hole.resource, "5432" if hole.attribute.endswith("Port") else f"{hole.stack}.{hole.resource}"
+    )
 
 
 def cloud_config(template: Resource) -> Json:

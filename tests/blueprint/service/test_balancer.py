@@ -45,7 +45,7 @@ def _done(action: dict[str, Any]) -> str:
         return str(action["TargetGroupArn"].resource)
     weights = {item["TargetGroupArn"].resource: item["Weight"] for item in action["ForwardConfig"]["TargetGroups"]}
     (taken,) = [name for name, weight in weights.items() if weight]
-    return taken
+    return str(taken)
 
 
 @pytest.mark.parametrize(
