@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bicoastal.blueprint.access.break_glass import add_break_glass
 from bicoastal.blueprint.access.operations import add_operations
-from bicoastal.blueprint.access.operator import add_operator_policy
+from bicoastal.blueprint.access.operator import add_aftermath_policy, add_operator_policy
 from bicoastal.blueprint.access.responder import add_responder_role, add_session_document
 from bicoastal.blueprint.access.roles import add_instance_role
 from bicoastal.blueprint.access.trail import add_log_group, add_trail
@@ -27,6 +27,8 @@ class Access:
     instance_role_arn: Output
     responder_role_arn: Output
     operator_policy_arn: Output
+    rejoin_policy_arn: Output
+    aftermath_policy_arn: Output
     open_access_document: Output
     close_access_document: Output
     session_document: Output
@@ -45,7 +47,7 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
     glass = add_break_glass(stack, foundation)
     responder = add_responder_role(stack, foundation, glass)
     operations = add_operations(stack, foundation)
-    operator = add_operator_policy(stack, operations)
+    operator, aftermath = add_operator_policy(stack, operations), add_aftermath_policy(stack)
     trail = add_trail(stack, foundation)
     return Access(
         stack=stack,
@@ -55,7 +57,13 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
             "ResponderRoleArn", responder.att("Arn"), "Assumed with MFA to ask for emergency access"
         ),
         operator_policy_arn=stack.output(
-            "OperatorPolicyArn", operator.ref, "Attach it to who runs failover, switchover and rejoin"
+            "OperatorPolicyArn", policies.operator.ref, "Attach it to whoever runs failover and switchover"
+        ),
+        rejoin_policy_arn=stack.output(
+            "RejoinPolicyArn", policies.rejoin.ref, "Attach it beside the operator's to whoever runs rejoin"
+        ),
+        aftermath_policy_arn=stack.output(
+            "AftermathPolicyArn", aftermath.ref, "Attach it to the same: names, backups and tags after a failover"
         ),
         open_access_document=stack.output("OpenAccessDocument", glass.open_document.ref, "Opens an instance"),
         close_access_document=stack.output("CloseAccessDocument", glass.close_document.ref, "Closes an instance"),
