@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bicoastal.blueprint.access.break_glass import add_break_glass
 from bicoastal.blueprint.access.operations import add_operations
-from bicoastal.blueprint.access.operator import add_aftermath_policy, add_operator_policy
+from bicoastal.blueprint.access.operator import add_operator_policies
 from bicoastal.blueprint.access.responder import add_responder_role, add_session_document
 from bicoastal.blueprint.access.roles import add_instance_role
 from bicoastal.blueprint.access.trail import add_log_group, add_trail
@@ -28,7 +28,6 @@ class Access:
     responder_role_arn: Output
     operator_policy_arn: Output
     rejoin_policy_arn: Output
-    aftermath_policy_arn: Output
     open_access_document: Output
     close_access_document: Output
     session_document: Output
@@ -47,7 +46,7 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
     glass = add_break_glass(stack, foundation)
     responder = add_responder_role(stack, foundation, glass)
     operations = add_operations(stack, foundation)
-    operator, aftermath = add_operator_policy(stack, operations), add_aftermath_policy(stack)
+    policies = add_operator_policies(stack, operations)
     trail = add_trail(stack, foundation)
     return Access(
         stack=stack,
@@ -61,9 +60,6 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
         ),
         rejoin_policy_arn=stack.output(
             "RejoinPolicyArn", policies.rejoin.ref, "Attach it beside the operator's to whoever runs rejoin"
-        ),
-        aftermath_policy_arn=stack.output(
-            "AftermathPolicyArn", aftermath.ref, "Attach it to the same: names, backups and tags after a failover"
         ),
         open_access_document=stack.output("OpenAccessDocument", glass.open_document.ref, "Opens an instance"),
         close_access_document=stack.output("CloseAccessDocument", glass.close_document.ref, "Closes an instance"),
