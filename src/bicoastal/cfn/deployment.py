@@ -8,7 +8,7 @@ should hold is for `review` to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,8 +138,9 @@ class Stack:
 class Change:
     """A deployment that differs from what its manifest says: what would be, if."""
 
-    parameters: Mapping[tuple[str, str], str] = ()  # type: ignore[assignment]
-    """(stack id, parameter) to value: a promotion is `{("database/us-west-2", "DatabaseRole"): "primary"}`."""
+    parameters: Mapping[tuple[str, str], str | Source] = field(default_factory=dict)
+    """(stack id, parameter) to a value, or to another wire: a promotion is
+    `{("database/us-west-2", "DatabaseRole"): "primary"}`."""
     absent: frozenset[tuple[str, str]] = frozenset()
     """(template's file, logical id): as if the resource, and every value that mentions it, had never been written."""
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, pieces, scalar_text, text_of
 
-
 _INSIDE_IDS = (":", "/", "-", ".")
 _FIELDS = 8
 """An ARN has six fields, its resource up to two more."""
@@ -42,8 +41,8 @@ def join(delimiter: Value, values: Value) -> Value:
 def split(delimiter: Value, text: Value) -> Value:
     """`Fn::Split`: the literal parts of a text are cut, its holes stay whole.
 
-    What is cut out of a reference alone (the sixth field of an ARN) still leads to the resource: `Arn:6`. Lists are cut at
-    commas, and an id holds none.
+    What is cut out of a reference alone (the sixth field of an ARN) still leads to the resource: `Arn:6`. Lists are cut
+    at commas, and an id holds none.
     """
     if isinstance(text, Unknown):
         return text

@@ -13,6 +13,16 @@ from bicoastal.review.verdict import RowVerdict, Verdict
 _WIDTH = 100
 _SHOWN = 6
 """Lines of what is missing shown for a row; the rest are counted, and are in the JSON."""
+_FEW = 8
+"""Up to so many resources are named one by one."""
+_FIRST = ("M6", "M5", "M14", "M4", "M3", "M2", "M1", "M9", "M8", "M13", "M11", "M12", "M7", "M10")
+"""The order in which rows stand on each other: a network before what is in it."""
+_WORDS = {
+    Verdict.DELIVERED: "delivered",
+    Verdict.PARTLY: "partly",
+    Verdict.MISSING: "missing",
+    Verdict.UNKNOWN: "can't tell",
+}
 _MARKS = {
     Verdict.DELIVERED: ("✓", "green"),
     Verdict.PARTLY: ("~", "yellow"),
@@ -69,25 +79,36 @@ def as_json(rows: Sequence[RowVerdict], deployment: Deployment) -> str:
 
 def as_text(rows: Sequence[RowVerdict], deployment: Deployment) -> Iterator[tuple[str, str]]:
     """Lines and the color of each (empty for none): one screen, details only for what is not delivered."""
-    regions = " and ".join(deployment.regions)
-    stacks = len(deployment.stacks)
-    resources = len(deployment.resources)
-    yield f"{resources} resources in {stacks} stack{'s' if stacks != 1 else ''}, {regions or 'no region'}", ""
+    yield from ((line, "") for line in _wrapped(f"There is: {_inventory(deployment)}."))
     yield "", ""
     width = max(len(row.title) for row in rows)
     for row in rows:
         mark, color = _MARKS[row.verdict]
-        yield f" {mark} {row.id:<4}{row.title:<{width}}  {row.verdict.value}", color
+        yield f" {mark} {row.id:<4}{row.title:<{width}}  {_WORDS[row.verdict]}", color
     undone = [row for row in rows if row.verdict is not Verdict.DELIVERED]
     for row in undone:
         yield "", ""
-        yield f"{row.id}  {row.title}: {row.verdict.value}", ""
+        yield f"{row.id}  {row.title}: {_WORDS[row.verdict]}", ""
         yield from ((line, "") for line in _details(row))
     for finding in deployment.findings:
         yield "", ""
         yield str(finding), ""
     yield "", ""
-    yield _conclusion(rows, undone), ""
+    yield from ((line, "") for line in _conclusion(rows, undone))
+
+
+def _inventory(deployment: Deployment) -> str:
+    """What the templates hold: each thing by name where they are few, counted where they are many."""
+    where = " and ".join(deployment.regions)
+    found = deployment.resources
+    if len(found) > _FEW:
+        return f"{len(found)} resources in {len(deployment.stacks)} stacks, in {where}"
+    things = [f"{item.logical_id} ({item.type.removeprefix('AWS::').replace('::', ' ')})" for item in found]
+    return f"{', '.join(things) or 'nothing'}, in {where or 'no region'}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _details(row: RowVerdict) -> Iterator[str]:
@@ -102,9 +123,14 @@ def _details(row: RowVerdict) -> Iterator[str]:
         yield from textwrap.wrap(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
-def _conclusion(rows: Sequence[RowVerdict], undone: Sequence[RowVerdict]) -> str:
+def _conclusion(rows: Sequence[RowVerdict], undone: Sequence[RowVerdict]) -> Iterator[str]:
     if not undone:
-        return f"All {len(rows)} rows are delivered."
+        yield f"All {len(rows)} rows are delivered."
+        return
     count = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
-    parts = [f"{count[verdict]} {verdict.value}" for verdict in Verdict if count[verdict]]
-    return f"Of {len(rows)} rows: {', '.join(parts)}."
+    parts = [f"{count[verdict]} {_WORDS[verdict]}" for verdict in Verdict if count[verdict]]
+    yield f"Of {len(rows)} rows: {', '.join(parts)}."
+    by_id = {row.id: row for row in undone if row.missing}
+    first = next((by_id[id_] for id_ in _FIRST if id_ in by_id), None)
+    if first is not None:
+        yield from _wrapped(f"Begin with {first.id}, which others stand on: {first.missing[0]}")

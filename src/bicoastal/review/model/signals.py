@@ -214,7 +214,8 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
         return f"but the fleet's agent publishes in {section.get('namespace', 'CWAgent')}"
     collected = section.get("metrics_collected")
     names = set(_collected(collected if isinstance(collected, dict) else {}))
-    if metric.name not in names and "statsd" not in (collected or {}):
+    by_program = "statsd" in (collected or {}) and metric.name.partition("_")[0] not in _PLUGINS
+    if metric.name not in names and not by_program:
         return "which the fleet's agent does not collect"
     wanted = set(metric.dimensions)
     shapes = [set(shape) for shape in section.get("aggregation_dimensions") or [] if isinstance(shape, list)]
@@ -227,6 +228,10 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
         if name == "AutoScalingGroupName" and value != deployment.spelled(fleet.reference):
             return f"for {value}, which is not the fleet {fleet.logical_id}"
     return ""
+
+
+_PLUGINS = frozenset({"cpu", "disk", "diskio", "mem", "net", "netstat", "processes", "swap"})
+"""What the agent measures itself; any other name may come from a program by StatsD."""
 
 
 def _collected(sections: Mapping[str, Any]) -> Iterator[str]:

@@ -24,7 +24,14 @@ KEY_PROPERTIES = {
 }
 """Where a type names the key that encrypts it: it must be one of its own region."""
 
-_GLOBAL = ("iam", "route53", "cloudfront", "sts", "support", "organizations")
+_STORES = (
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::DynamoDB::Table",
+    "AWS::EFS::FileSystem",
+    "AWS::RDS::DBCluster",
+    "AWS::S3::Bucket",
+)
+"""What else keeps data, beside database instances."""
 
 
 def judge(case: Case) -> Judgement:
@@ -51,8 +58,16 @@ def _copies(case: Case, judgement: Judgement, allowed: set[str]) -> None:
             judgement.lacks(f"{where(item)} holds data in {item.region}, which the residency does not declare.")
         else:
             judgement.found(item, f"the database's data in {item.region}")
-    if not case.databases():
+    stores = case.deployment.of_type(*_STORES)
+    for item in stores:
+        if item.region not in allowed:
+            judgement.lacks(f"{where(item)} holds data in {item.region}, which the residency does not declare.")
+        elif not case.databases():
+            judgement.found(item, f"data in {item.region}")
+    if not case.databases() and not stores:
         judgement.lacks("No data is kept anywhere: there is no database.")
+    if not case.databases() and case.regions[1] in allowed:
+        judgement.lacks(f"{case.regions[1]} holds no copy of any data.")
 
 
 def _destinations(case: Case) -> Iterator[tuple[Resource, Value, str]]:

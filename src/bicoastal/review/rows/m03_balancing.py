@@ -35,6 +35,7 @@ def _entrance(case: Case, judgement: Judgement, balancer: Balancer) -> None:
     """The internet reaches the balancer in every zone that the fleet stands in."""
     item = balancer.resource
     network = case.network(item.region)
+    judgement.expect(item, ("Scheme",), ("internet-facing", None), "it is internal: no user reaches it")
     zones = set()
     for value in item.items("Subnets") or item.items("SubnetMappings"):
         subnet = network.subnet(value.get("SubnetId") if isinstance(value, dict) else value)
@@ -80,14 +81,21 @@ def _certificate(case: Case, judgement: Judgement, listener: Resource, certifica
         judgement.lacks(f"{where(listener)} uses a certificate of {certificate.region}.")
     names = [certificate.get("DomainName"), *certificate.items("SubjectAlternativeNames")]
     spelled = [case.deployment.spelled(name).lower() for name in names if name is not None]
-    if case.public_name and not any(covers(name, case.public_name) for name in spelled):
-        judgement.lacks(f"{where(certificate)} does not hold the name {case.public_name}.")
+    for asked in (case.public_name, *_own_names(case, listener)):
+        if asked and not any(covers(name, asked) for name in spelled):
+            judgement.lacks(f"{where(certificate)} does not hold the name {asked}.")
     for index, _ in enumerate(certificate.items("DomainValidationOptions")):
         if certificate.get("DomainValidationOptions", index, "HostedZoneId") is None:
             judgement.lacks(f"{where(certificate)} waits for a validation by hand: no hosted zone is named for it.")
     if certificate.get("ValidationMethod") != "DNS" or not certificate.items("DomainValidationOptions"):
         judgement.lacks(f"{where(certificate)} is not validated by DNS: it will not renew by itself.")
     judgement.found(listener, "HTTPS with a certificate of its region")
+
+
+def _own_names(case: Case, listener: Resource) -> list[str]:
+    """Names under which the listener's balancer is asked, whatever its health."""
+    balancer = case.deployment.resource(listener.get("LoadBalancerArn"))
+    return [record.name for record in case.names.records if record.balancer is balancer and not record.guarded]
 
 
 def covers(pattern: str, name: str) -> bool:
@@ -140,14 +148,8 @@ def _health(case: Case, judgement: Judgement, target: Resource, fleet: Fleet) ->
         return
     if port not in fleet.machine.everything:
         judgement.lacks(f"{where(target)} sends requests to port {port}, which nothing in the user data serves.")
-    if case.demand.health_path is None and path not in ("/",) and path not in fleet.machine.everything:
-        judgement.unsure(f"{where(target)}: nothing in the user data mentions its health path {path}.")
-    elif (
-        case.demand.health_path
-        and path != case.demand.health_path
-        and path not in fleet.machine.everything
-        and "/.well-known/" not in path
-    ):
+    asked = case.demand.health_path
+    if asked and path != asked and path not in fleet.machine.everything and "/.well-known/" not in path:
         judgement.lacks(f"{where(target)} asks {path}, which nothing serves.")
 
 
@@ -260,6 +262,12 @@ def _by_and_by(case: Case, judgement: Judgement, name: str, standby: str) -> Non
             continue
         for text in case.signals.unpublished(alarm):
             judgement.lacks(f"{text}: the health check {check.logical_id} is blind.")
+        judgement.expect(
+            check,
+            ("HealthCheckConfig", "InsufficientDataHealthStatus"),
+            "Healthy",
+            "it takes missing data for a full region",
+        )
         for reason in _illegal(alarm.resource):
             judgement.lacks(f"{where(alarm.resource)} {reason}, which a Route 53 health check does not take.")
         judgement.found(check, f"follows the alarm {alarm.resource.logical_id}")

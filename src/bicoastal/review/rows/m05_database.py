@@ -19,6 +19,11 @@ def judge(case: Case) -> Judgement:
     """The pair of databases, what protects them, and the ways to move the primary."""
     judgement = Judgement()
     primary, replica = case.primary, case.standby_replica
+    if not case.databases():
+        judgement.lacks(
+            "There is no PostgreSQL database in any region: no primary, no replica, nothing to fail over to."
+        )
+        return judgement
     if primary is None:
         judgement.lacks(f"{case.regions[0]} has no PostgreSQL primary.")
     else:

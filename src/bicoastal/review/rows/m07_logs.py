@@ -19,6 +19,9 @@ def judge(case: Case) -> Judgement:
     _retention(case, judgement)
     for region in case.regions:
         _producers(case, judgement, region)
+        if not case.signals.of(region):
+            judgement.lacks(f"{region} has no alarm and no dashboard: nobody is told of anything.")
+            continue
         _alerts(case, judgement, region)
         _dashboard(case, judgement, region)
         _watched(case, judgement, region)
@@ -69,7 +72,10 @@ def _producers(case: Case, judgement: Judgement, region: str) -> None:
 
 
 def _delivered(case: Case, judgement: Judgement, group: Resource) -> None:
-    """The firewall's log is delivered by a service that a policy of CloudWatch Logs must let in."""
+    """The firewall's log is delivered by a service that a policy of CloudWatch Logs must let in, to a name it takes."""
+    name = case.deployment.name(group)
+    if name is not None and not case.deployment.spelled(name).startswith("aws-waf-logs-"):
+        judgement.lacks(f"{where(group)} is refused as the firewall's log: its name must begin with aws-waf-logs-.")
     policies = case.deployment.of_type("AWS::Logs::ResourcePolicy", region=group.region)
     texts = [case.deployment.spelled(item.get("PolicyDocument", default="")) for item in policies]
     if not any("delivery.logs.amazonaws.com" in text for text in texts):
@@ -234,6 +240,8 @@ def _counted(case: Case, judgement: Judgement, region: str) -> None:
 def _other_region(case: Case, judgement: Judgement) -> None:
     """The loss of home is told by the standby: an alarm there that takes missing data for trouble."""
     standby = case.regions[1]
+    if not case.signals.of(standby):
+        return
     for alarm in case.signals.of(standby):
         if alarm.missing_data == "breaching" and alarm.actions and not list(case.signals.unpublished(alarm)):
             judgement.found(alarm.resource, "rings in the standby when data stop")

@@ -20,9 +20,9 @@ def judge(case: Case) -> Judgement:
     for region in case.regions:
         fleet = case.fleet(region)
         if fleet is None:
-            judgement.lacks(f"{region} has no instances whose role could be judged.")
-        else:
-            _instances(case, judgement, fleet)
+            judgement.lacks(f"{region} has no instances, and no way into any in an emergency.")
+            continue
+        _instances(case, judgement, fleet)
         _passwords(case, judgement, region)
         _break_glass(case, judgement, region)
         _operations(case, judgement, region)

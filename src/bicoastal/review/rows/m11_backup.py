@@ -23,7 +23,8 @@ def judge(case: Case) -> Judgement:
     for region in case.demand.regions:
         plans = case.deployment.of_type(PLAN, region=region.name)
         if not plans:
-            judgement.lacks(f"{region.name} has no backup plan.")
+            judgement.lacks(f"{region.name} has no backup plan: nothing is backed up, and no restore is tested.")
+            continue
         for plan in plans:
             _plan(case, judgement, plan, region)
         _restore(case, judgement, region.name)

@@ -72,6 +72,9 @@ def _unit(case: Case, judgement: Judgement, fleet: Fleet, machine: Machine) -> N
     if not services and not machine.commands:
         judgement.lacks(f"{where(template)} starts nothing.")
         return
+    mortal = sorted(set(services) - set(lasting) - {name for name, text in services.items() if "Type=oneshot" in text})
+    if mortal:
+        judgement.lacks(f"{where(template)}: nothing restarts {', '.join(mortal)} when it dies.")
     if not lasting:
         judgement.lacks(f"{where(template)}: nothing restarts the application when it dies.")
     started = " ".join(machine.commands)
