@@ -15,7 +15,7 @@ _LIFE = datetime.timedelta(days=2)
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1 and localhost; `certificate` is what clients trust."""
+    """Signs servers' certificates; `certificate` is what clients trust."""
 
     def __init__(self, folder: Path, name: str = "test authority") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,10 +32,10 @@ class Authority:
         self.certificate.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
         self.certificate.chmod(0o644)
 
-    def issue(self, certificate: Path, key: Path) -> None:
-        """Write a server's certificate and its private key (mode 0600)."""
+    def issue(self, certificate: Path, key: Path, address: str = "127.0.0.1") -> None:
+        """Write a certificate for a server at an address, and its private key (mode 0600)."""
         private = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+        names = [x509.IPAddress(ipaddress.IPv4Address(address))]
         signed = (
             _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), self._subject, private)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bicoastal.kit.errors import ConfigurationError, UnavailableError
 
-DEADLINE_S = 30.0
-"""A whole call. The command's own retries happen inside it."""
+DEADLINE_S = 20.0
+"""A whole call, the command's own retries included; below the daemon's watchdog, which is not fed meanwhile."""
 DOWNLOAD_DEADLINE_S = 300.0
 
 

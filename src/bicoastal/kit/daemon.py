@@ -23,7 +23,7 @@ from bicoastal.kit.fence import Fence, Lift, Limits, Sight, decide
 from bicoastal.kit.gate import Gate
 from bicoastal.kit.metrics import Publisher
 from bicoastal.kit.observation import Observation, observe
-from bicoastal.kit.witness import Testimony, ask, resolvers
+from bicoastal.kit.witness import WitnessAnswer, ask, resolvers
 
 APPLICATION_NAME = "bicoastal kit"
 HEARTBEAT_LOCK = 0x6265617473  # "beats"; who holds it writes the heartbeat
@@ -62,10 +62,10 @@ class WitnessWatch:
         self._config = config
         self._journal = journal
         self._clock = clock
-        self._latest: tuple[Testimony, float] | None = None
+        self._latest: tuple[WitnessAnswer, float] | None = None
         self._servers = resolvers(config.witness.resolvers)
 
-    def latest(self, within_s: float) -> tuple[Testimony, float] | None:
+    def latest(self, within_s: float) -> tuple[WitnessAnswer, float] | None:
         """The last answer and its age in seconds, if it is not older than that."""
         latest = self._latest
         if latest is None or (age := self._clock() - latest[1]) > within_s:

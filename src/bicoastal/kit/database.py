@@ -5,6 +5,7 @@ A session that failed is closed and never used again: after a timeout nobody kno
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,19 +61,23 @@ class Server:
     def connect(self, credential: Credential, application_name: str) -> Session:
         """Open a session. Raises DatabaseError with the SQLSTATE, ConfigurationError for missing certificates."""
         where = f"{self.host}:{self.port}"
+        door: socket.socket | None = None
         try:
+            # Ours, and not the driver's: it leaves the socket open when the server falls silent before TLS.
+            door = socket.create_connection((self.host, self.port), self.timeout_s)
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             raw = pg8000.native.Connection(
                 credential.username,
                 host=self.host,
-                port=self.port,
+                sock=door,
                 database=self.database,
                 password=credential.password,
                 ssl_context=self._tls(),
-                timeout=self.timeout_s,
-                tcp_keepalive=True,
                 application_name=application_name,
             )
         except (pg8000.native.Error, OSError) as error:
+            if door is not None:
+                door.close()
             raise _translate(error, where) from error
         return Session(raw, where)
 

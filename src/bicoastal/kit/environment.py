@@ -83,7 +83,7 @@ def database_url(config: Config, credential: Credential, session: str, *, alone:
 
 
 def render(values: Mapping[str, str]) -> str:
-    """The file's text. systemd and a POSIX shell read it alike: in double quotes, with backslashes before what they change."""
+    """The file's text, which systemd and a shell read alike: double quotes, backslashes before what they change."""
     lines = []
     for name, value in sorted(values.items()):
         if "\0" in value or "\n" in value or "\r" in value:

@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bicoastal.kit.witness import Testimony
+from bicoastal.kit.witness import WitnessAnswer
 
 
 class Reason(StrEnum):
@@ -66,7 +66,7 @@ class Sight:
     fence: Fence | None
     replica_expected: bool
     """A replica of the other region has streamed in this epoch."""
-    testimony: Testimony | None
+    testimony: WitnessAnswer | None
     """The witness's latest answer to this instance, if it is recent."""
     witness_age: float | None
     """Since any instance saw the witness at this database's epoch or below."""

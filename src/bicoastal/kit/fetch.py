@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 from bicoastal.kit.aws_cli import AwsCli
@@ -45,15 +47,18 @@ def _application(config: Config, aws: AwsCli) -> None:
     with tempfile.TemporaryDirectory(prefix=".app-", dir=config.root) as room:
         archive, fresh = Path(room) / "bundle.tar.gz", Path(room) / "app"
         aws.download(config.bucket, f"applications/{version}.tar.gz", archive)
-        with archive.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if not digest.startswith(version):
-            raise ConfigurationError(f"applications/{version}.tar.gz has the content {digest[:16]}; upload it again.")
         try:
+            # Of the content, not of the compressed file: two builds of zlib compress the same content differently.
+            with gzip.open(archive) as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            if not digest.startswith(version):
+                raise ConfigurationError(
+                    f"applications/{version}.tar.gz has the content {digest[:16]}; upload it again."
+                )
             with tarfile.open(archive) as bundle:
                 # Refuses absolute names, links out of the folder, devices and owners.
                 bundle.extractall(fresh, filter="data")
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ConfigurationError(f"applications/{version}.tar.gz cannot be unpacked: {error}.") from error
         (fresh / _MARK).write_text(version, encoding="ascii")
         fresh.chmod(0o755)

@@ -17,7 +17,7 @@ SELECT pg_is_in_recovery() AS replica,
     extract(epoch FROM clock_timestamp() - e.replica_at)::float8 AS replica_age,
     (SELECT count(*) FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND usename NOT IN ('kit', 'rdsadmin') AND state <> 'idle') AS reading,
-    (SELECT max(CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) END)::float8
+    (SELECT max(CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) END)::float8
         FROM pg_replication_slots) AS retained,
     (SELECT max(r.reply_time)::text FROM pg_stat_replication r JOIN pg_replication_slots p ON p.active_pid = r.pid
         WHERE starts_with(p.slot_name, :prefix)) AS replica_reply

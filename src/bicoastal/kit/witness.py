@@ -1,4 +1,4 @@
-"""Asks the DNS who may write. The answer is one TXT record, `epoch=2 region=us-west-2`.
+"""Asks the DNS who may write. The answer is one TXT record, `epoch=1` or `epoch=2 region=us-west-2`.
 
 The name belongs to a global service, so that looking at it is no traffic between the regions. A wrong, old or forged
 packet is dropped; several records, or one that does not read like that, are no answer: nothing is fenced on a guess.
@@ -18,16 +18,16 @@ from dnslib import QTYPE, RCODE, DNSError, DNSRecord
 
 from bicoastal.kit.errors import ConfigurationError, UnavailableError
 
-_FORM = re.compile(r"epoch=([1-9][0-9]{0,17}) region=([a-z0-9-]{1,32})")
+_FORM = re.compile(r"epoch=([1-9][0-9]{0,17})(?: region=([a-z0-9-]{1,32}))?")
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
 
 @dataclass(frozen=True)
-class Testimony:
-    """What the witness says: the highest epoch, and the region whose database has it."""
+class WitnessAnswer:
+    """What the witness says: the highest epoch, and the region that took over with it, if one has."""
 
     epoch: int
-    region: str
+    region: str | None = None
 
 
 Address = tuple[str, int]
@@ -47,7 +47,7 @@ def resolvers(configured: Sequence[str], resolv_conf: Path = _RESOLV_CONF) -> tu
     return tuple((host, 53) for host in found)
 
 
-def ask(name: str, servers: Sequence[Address], timeout_s: float) -> Testimony:
+def ask(name: str, servers: Sequence[Address], timeout_s: float) -> WitnessAnswer:
     """Ask each server in turn, sharing the time. Raises UnavailableError with what the last one did."""
     problem = "nobody to ask"
     for server in servers:
@@ -58,17 +58,17 @@ def ask(name: str, servers: Sequence[Address], timeout_s: float) -> Testimony:
     raise UnavailableError(f"witness {name}: {problem}")
 
 
-def read(texts: Sequence[str]) -> Testimony:
+def read(texts: Sequence[str]) -> WitnessAnswer:
     """Understand the record's values. Raises UnavailableError."""
     if len(texts) != 1:
         raise UnavailableError(f"{len(texts)} TXT records where one was expected")
     match = _FORM.fullmatch(texts[0].strip())
     if match is None:
-        raise UnavailableError(f"{texts[0][:80]!r} does not read like 'epoch=N region=NAME'")
-    return Testimony(int(match[1]), match[2])
+        raise UnavailableError(f"{texts[0][:80]!r} reads neither like 'epoch=N' nor like 'epoch=N region=NAME'")
+    return WitnessAnswer(int(match[1]), match[2])
 
 
-def _ask_one(name: str, server: Address, timeout_s: float) -> Testimony:
+def _ask_one(name: str, server: Address, timeout_s: float) -> WitnessAnswer:
     query = DNSRecord.question(name, "TXT")
     query.header.id = secrets.randbits(16)
     deadline = time.monotonic() + timeout_s
@@ -97,7 +97,7 @@ def _same_question(answer: DNSRecord, query: DNSRecord) -> bool:
     return bool(answer.header.qr and echoed.qtype == asked.qtype and echoed.qname == asked.qname)
 
 
-def _read_answer(answer: DNSRecord) -> Testimony:
+def _read_answer(answer: DNSRecord) -> WitnessAnswer:
     if answer.header.rcode != RCODE.NOERROR:
         raise UnavailableError(str(RCODE.get(answer.header.rcode)))
     texts = [
