@@ -77,6 +77,8 @@ def _covers(statement: Json, element: str, wanted: str, *, lower: bool = False, 
 def _condition(operator: str, key: str, values: list[str], context: Context) -> bool:
     quantifier, _, test = operator.rpartition(":")
     present = _list(context.get(key, []))
+    if test == "Null":
+        return str(not present).lower() in (str(value).lower() for value in values)
     if test.endswith("IfExists"):
         test = test.removesuffix("IfExists")
         if not present:

@@ -4,8 +4,9 @@ Two in each region, for that region's resources: `operator` moves users and writ
 `rejoin` rebuilds the lost side afterwards. Acting in the surviving region needs nothing of the other (D18): sign in by
 the surviving region's STS endpoint, with credentials that don't come from the lost one.
 
-CloudFormation acts with the operator's own permissions, so whatever its handlers call when a live parameter moves stands
-here too: a test derives that from AWS's schemas. What builds and deletes a deployment is not here: that is `deploy`.
+CloudFormation acts with the operator's own permissions, so whatever its handlers call when a live parameter moves
+stands here too: a test derives that from AWS's schemas. What builds and deletes a deployment is not here: that is
+`deploy`.
 """
 
 from __future__ import annotations
