@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as suite
 from hypothesis import strategies as st
 
 from bicoastal.blueprint.service.agent import LOG_FOLDER
@@ -20,6 +21,7 @@ from bicoastal.kit import config as kit_config
 from bicoastal.spec.model import Spec
 from tests.support.deployed import cloud_config, of_type, plain, service, user_data_text, written_files
 from tests.support.specs import spec, valid_specs
+from tests.support.systemd import arguments, settings
 
 UNITS = "/etc/systemd/system/"
 NAMES = ["install", "fetch", "environment", "kit", "application", "signal"]
@@ -30,45 +32,12 @@ def files(any_spec: Spec, region: str = "us-east-1") -> dict[str, str]:
 
 
 def unit(any_spec: Spec, name: str) -> dict[str, list[str]]:
-    """A unit's settings with its drop-in's, `Section.Key` to values in order: what systemd would have."""
-    found: dict[str, list[str]] = {}
+    """A unit's settings with those of its drop-in."""
     written = files(any_spec)
-    for path in (f"{UNITS}bicoastal-{name}.service", f"{UNITS}bicoastal-.service.d/hardening.conf"):
-        section = ""
-        for line in written[path].splitlines():
-            if line.startswith("["):
-                section = line.strip("[]")
-            elif line and not line.startswith("#"):
-                key, equals, value = line.partition("=")
-                assert equals, f"{path}: systemd ignores {line!r}"
-                found.setdefault(f"{section}.{key}", []).append(value)
+    found = settings(written[f"{UNITS}bicoastal-{name}.service"])
+    for key, values in settings(written[f"{UNITS}bicoastal-.service.d/hardening.conf"]).items():
+        found.setdefault(key, []).extend(values)
     return found
-
-
-def arguments(line: str) -> list[str]:
-    """A command line as systemd splits it: double quotes, backslashes, `%%` and `$$`."""
-    words: list[str] = []
-    current, quoted, started, position = "", False, False, 0
-    while position < len(line):
-        letter, following = line[position], line[position + 1 : position + 2]
-        if letter == '"':
-            quoted, started = not quoted, True
-        elif letter == " " and not quoted:
-            if started or current:
-                words.append(current)
-            current, started = "", False
-        elif letter == "\\":
-            current += {"n": "\n", "t": "\t"}.get(following, following)
-            position += 1
-        elif letter in "%$":
-            assert following == letter, f"systemd would expand {line[position:]!r}"
-            current += letter
-            position += 1
-        else:
-            current += letter
-        position += 1
-    assert not quoted, line
-    return [*words, current] if started or current else words
 
 
 def configuration(any_spec: Spec, region: str = "us-east-1") -> kit_config.Config:
@@ -76,7 +45,7 @@ def configuration(any_spec: Spec, region: str = "us-east-1") -> kit_config.Confi
     return kit_config.parse(json.loads(files(any_spec, region)[f"{ROOT}/etc/kit.json"]))
 
 
-@settings(max_examples=15)
+@suite(max_examples=15)
 @given(valid_specs())
 def test_it_fits_and_nothing_is_left_to_fill(any_spec: Spec) -> None:
     for region in any_spec.regions:
@@ -139,7 +108,7 @@ def test_the_kit_signals_the_group_of_its_own_stack() -> None:
     assert read.deadline_s < 15 * 60, "the kit tells why before CloudFormation stops to listen"
 
 
-@settings(max_examples=15)
+@suite(max_examples=15)
 @given(
     st.dictionaries(st.from_regex(r"[A-Z]{3,8}", fullmatch=True).map(lambda name: f"X_{name}"), st.text(max_size=40))
 )
@@ -198,14 +167,14 @@ def test_each_unit_starts_after_what_it_needs_and_none_dies_of_a_first_failure()
         "signal": {"application", "kit"},
     }
     for name in NAMES:
-        settings = unit(spec(), name)
-        after = {word for line in settings["Unit.After"] for word in line.split()}
+        found = unit(spec(), name)
+        after = {word for line in found["Unit.After"] for word in line.split()}
         assert after >= {f"bicoastal-{other}.service" for other in needs.get(name, set())}
-        assert "Unit.Requires" not in settings, "a first failed try of the other would fail this one for good"
-        assert settings["Service.Restart"][0] in ("always", "on-failure")
+        assert "Unit.Requires" not in found, "a first failed try of the other would fail this one for good"
+        assert found["Service.Restart"][0] in ("always", "on-failure")
         if name != "signal":
-            assert settings["Unit.StartLimitIntervalSec"] == ["0"]
-        assert settings["Install.WantedBy"] == ["multi-user.target"]
+            assert found["Unit.StartLimitIntervalSec"] == ["0"]
+        assert found["Install.WantedBy"] == ["multi-user.target"]
 
 
 def test_the_kit_is_watched_and_told_apart_from_the_application() -> None:
@@ -214,8 +183,8 @@ def test_the_kit_is_watched_and_told_apart_from_the_application() -> None:
     assert int(kit["Service.WatchdogSec"][0]) > 0
     assert kit["Service.User"] != application["Service.User"]
     created = {user["name"]: user for user in cloud_config(service(spec()).resources["LaunchTemplate"])["users"]}
-    for settings in (kit, application):
-        assert created[settings["Service.User"][0]]["shell"] == "/sbin/nologin"
+    for one in (kit, application):
+        assert created[one["Service.User"][0]]["shell"] == "/sbin/nologin"
     assert int(kit["Service.OOMScoreAdjust"][0]) < 0 < int(application["Service.OOMScoreAdjust"][0])
 
 
@@ -228,22 +197,20 @@ def test_the_application_cannot_reach_the_instances_credentials() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_unit_is_hardened_and_writes_only_below_the_root(name: str) -> None:
-    settings = unit(spec(), name)
-    assert settings["Service.NoNewPrivileges"] == ["yes"]
-    assert settings["Service.ProtectSystem"] == ["strict"]
-    assert settings["Service.CapabilityBoundingSet"] == [""]
-    assert settings.get("Service.ReadWritePaths", []) in ([], [ROOT])
-    if "Service.User" in settings:
-        assert "Service.ReadWritePaths" not in settings, (
-            "what serves requests writes nothing but its own temporary files"
-        )
+    found = unit(spec(), name)
+    assert found["Service.NoNewPrivileges"] == ["yes"]
+    assert found["Service.ProtectSystem"] == ["strict"]
+    assert found["Service.CapabilityBoundingSet"] == [""]
+    assert found.get("Service.ReadWritePaths", []) in ([], [ROOT])
+    if "Service.User" in found:
+        assert "Service.ReadWritePaths" not in found, "what serves requests writes nothing but its own temporary files"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_unit_is_programs_and_paths_below_the_root(name: str) -> None:
     """So that the same units run under another root, as they do on the twin."""
-    settings = unit(spec(), name)
-    for line in settings["Service.ExecStart"]:
+    found = unit(spec(), name)
+    for line in found["Service.ExecStart"]:
         program, *rest = arguments(line)
         assert program in ("mkdir", "aws", "tar", "touch", "python3.11", "/bin/sh")
         for word in rest:

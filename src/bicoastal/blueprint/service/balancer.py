@@ -93,8 +93,8 @@ def _load_balancer(stack: Stack, subnets: Value, security_group: Value, log_buck
                 _attribute("access_logs.s3.bucket", log_bucket),
                 _attribute("routing.http.drop_invalid_header_fields.enabled", "true"),
                 Commented(
-                    _attribute("routing.http.desync_mitigation_mode", "strictest"),
-                    "Only requests that follow RFC 7230: an ambiguous one is what request smuggling is made of.",
+                    _attribute("routing.http.desync_mitigation_mode", "defensive"),
+                    "Refuses what request smuggling is made of. `strictest` also refuses harmless old clients.",
                 ),
                 Commented(
                     _attribute("client_keep_alive.seconds", str(CLIENT_KEEP_ALIVE_S)),
@@ -121,7 +121,11 @@ def _certificate(stack: Stack, zone: Value) -> Resource:
             "SubjectAlternativeNames": [f"*.{domain}"],
             "ValidationMethod": "DNS",
             "DomainValidationOptions": [{"DomainName": name, "HostedZoneId": zone} for name in names],
-            "KeyAlgorithm": "EC_prime256v1",
+            "KeyAlgorithm": Commented(
+                "RSA_2048",
+                "What every client speaks, and Route 53's health checkers: a handshake that they refuse is "
+                "a lost region.",
+            ),
         },
         comment="Both regions' certificates are validated by the same record, which stays for the renewals. The "
         "wildcard is for the regions' own names.",

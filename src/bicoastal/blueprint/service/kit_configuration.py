@@ -8,6 +8,7 @@ from typing import Any
 
 from bicoastal.blueprint.names import witness_name
 from bicoastal.blueprint.ports import GATE
+from bicoastal.blueprint.service.units import ROOT
 from bicoastal.blueprint.service.user_data import literal
 from bicoastal.spec.model import Spec
 
@@ -43,6 +44,7 @@ def kit_configuration(
     if other_database:
         addresses |= {"other_host": other_database.host, "other_port": other_database.port}
     return {
+        "root": ROOT,
         "region": "${AWS::Region}",
         "other_region": other_region,
         "bucket": bucket,

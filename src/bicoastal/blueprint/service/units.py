@@ -95,7 +95,7 @@ ConditionPathExists=!{ROOT}/kit/.complete
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=mkdir -p {ROOT}/kit
-ExecStart=aws --region {region} s3 cp --only-show-errors s3://{bucket}/kits/{version}.tar.gz {archive}
+ExecStart=aws s3 cp --only-show-errors s3://{bucket}/kits/{version}.tar.gz {archive} --region {region}
 ExecStart=tar -xzf {archive} -C {ROOT}/kit --no-same-owner
 ExecStart=touch {ROOT}/kit/.complete
 {_TRY_AGAIN}
