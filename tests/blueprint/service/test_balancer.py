@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from bicoastal.blueprint.checks import SWITCH_PATH
 from bicoastal.blueprint.ports import GATE
-from bicoastal.blueprint.service.balancer import GATE_HEALTH_PATH, SWITCH_PATH
+from bicoastal.blueprint.service.balancer import GATE_HEALTH_PATH
 from bicoastal.cfn.deployment import Resource, Stack
 from bicoastal.cfn.manifest import Live
 from bicoastal.core.errors import InputError

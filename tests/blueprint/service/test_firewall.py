@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bicoastal.blueprint.service.balancer import SWITCH_PATH
+from bicoastal.blueprint.checks import SWITCH_PATH
 from bicoastal.cfn.deployment import Stack
 from tests.support.deployed import of_type, plain, service
 from tests.support.specs import spec

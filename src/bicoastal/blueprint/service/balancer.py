@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bicoastal.blueprint.checks import SWITCH_PATH
 from bicoastal.blueprint.ports import GATE, HTTP, HTTPS
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, equals, if_, select, split
 from bicoastal.spec.model import Spec
 
-SWITCH_PATH: Final = "/.well-known/bicoastal/switch"
 SWITCH_OFF: Final = "off"
 GATE_HEALTH_PATH: Final = "/.well-known/bicoastal/gate"
 """The gate's own health, answered 200 by the kit; every other path on its port gets 503 with Retry-After."""

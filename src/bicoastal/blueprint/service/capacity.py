@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from bicoastal.blueprint.checks import INTERVAL_SECONDS
 from bicoastal.blueprint.service.balancer import Balancer
 from bicoastal.blueprint.stack import Output, Resource, Stack
 from bicoastal.cfn.intrinsics import Value, sub
@@ -22,10 +23,12 @@ from bicoastal.spec.model import Spec
 SLICES: Final = (100, 110, 120, 130)
 """Percent of the spec's at-capacity limit at which each quarter of the region's users moves."""
 QUIET_MINUTES: Final = 10
-PROBES_PER_MINUTE: Final = 90
-"""Requests of Route 53's health checkers to one endpoint at a 10-second interval. AWS: about one every two seconds
-at 30 seconds, more than one a second at 10 (Route 53 Developer Guide, "Values that you specify when you create or
-edit health checks", request interval); three times the former. They are spread over the instances in service."""
+_CHECKERS: Final = 15
+"""Route 53's health checkers of one endpoint. AWS: at an interval of 30 seconds an endpoint gets a request about every
+two seconds, at 10 seconds more than one a second (Route 53 Developer Guide, "Values that you specify when you create or
+edit health checks", request interval)."""
+PROBES_PER_MINUTE: Final = _CHECKERS * 60 // INTERVAL_SECONDS
+"""Their requests, spread over the instances in service. The switch is asked as often, but answered by the balancer."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bicoastal.blueprint.service.balancer import SWITCH_PATH, Balancer
+from bicoastal.blueprint.checks import SWITCH_PATH
+from bicoastal.blueprint.service.balancer import Balancer
 from bicoastal.blueprint.stack import DataClass, Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, sub
 from bicoastal.spec.model import Spec
