@@ -190,8 +190,9 @@ def test_operators_run_our_documents_on_our_instances_only() -> None:
     operator = [documents()["OperatorPolicy"]]
     here = "us-east-1:${AWS::AccountId}"
     instance = f"arn:aws:ec2:{here}:instance/i-1"
+    status = "${access/us-east-1/KitStatusDocument}"
     ours = {"ssm:resourceTag/application": "orders", "ssm:resourceTag/environment": "production"}
-    assert allowed(Request("ssm:SendCommand", f"arn:aws:ssm:{here}:document/orders-production-kit-status"), operator)
+    assert allowed(Request("ssm:SendCommand", f"arn:aws:ssm:{here}:document/{status}"), operator)
     assert allowed(Request("ssm:SendCommand", instance, ours), operator)
     assert not allowed(Request("ssm:SendCommand", instance, {**ours, "ssm:resourceTag/application": "x"}), operator)
     assert not allowed(Request("ssm:SendCommand", "arn:aws:ssm:us-east-1::document/AWS-RunShellScript"), operator)

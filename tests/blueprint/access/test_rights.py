@@ -137,7 +137,7 @@ def test_a_role_is_not_locked_out_by_a_key_that_its_sessions_never_carry() -> No
     on_call = "arn:aws:iam::111122223333:role/on-call"
     (statement,) = trust(on_call)
     assert statement["Principal"] == {"AWS": [on_call]}
-    assert "Condition" not in statement
+    assert statement["Condition"] == {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}
 
 
 # The tag.

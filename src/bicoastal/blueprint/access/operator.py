@@ -236,7 +236,10 @@ def _protection(stack: Stack) -> list[Value]:
 
 
 def _kit(stack: Stack, operations: Operations) -> list[Value]:
-    documents = [arn("ssm", f"document/{stack.spec.prefix}-kit-*")]
+    documents = [
+        sub(f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:document/${{{document.logical_id}}}")
+        for document in operations.kit_documents
+    ]
     return [
         allow("KitVerbs", ["ssm:SendCommand"], documents),
         allow(

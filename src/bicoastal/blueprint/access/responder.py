@@ -194,6 +194,7 @@ def _responder_trust(spec: Spec) -> Value:
                     )
                 },
                 "Action": "sts:AssumeRole",
+                "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}},
             }
         )
     return policy(statements)
