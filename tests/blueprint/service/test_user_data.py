@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import settings as suite
 from hypothesis import strategies as st
 
 from bicoastal.blueprint.service.agent import LOG_FOLDER
-from bicoastal.blueprint.service.units import ROOT
+from bicoastal.blueprint.service.units import ATTEMPT_S, ROOT
 from bicoastal.blueprint.service.user_data import USER_DATA_BYTES
 from bicoastal.blueprint.stacks import compose
 from bicoastal.core.errors import Refused
@@ -105,7 +106,8 @@ def test_the_kit_signals_the_group_of_its_own_stack() -> None:
     assert (read.stack, stack.resources[read.resource].type) == (stack.name, "AWS::AutoScaling::AutoScalingGroup")
     timeout = stack.resources[read.resource].attribute("CreationPolicy")["ResourceSignal"]["Timeout"]
     assert timeout == "PT15M"
-    assert read.deadline_s < 15 * 60, "the kit tells why before CloudFormation stops to listen"
+    boot_and_packages = 120
+    assert boot_and_packages + ATTEMPT_S + read.deadline_s < 15 * 60, "the kit tells why while CloudFormation listens"
 
 
 @suite(max_examples=15)
@@ -204,6 +206,27 @@ def test_every_unit_is_hardened_and_writes_only_below_the_root(name: str) -> Non
     assert found.get("Service.ReadWritePaths", []) in ([], [ROOT])
     if "Service.User" in found:
         assert "Service.ReadWritePaths" not in found, "what serves requests writes nothing but its own temporary files"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_has_nothing_to_say_about_the_units(tmp_path: Path) -> None:
+    written = files(spec())
+    paths = [path for path in written if path.startswith(f"{UNITS}bicoastal-")]
+    for path in paths:
+        (tmp_path / path.removeprefix(UNITS)).parent.mkdir(exist_ok=True)
+        (tmp_path / path.removeprefix(UNITS)).write_text(written[path])
+    units = [str(tmp_path / f"bicoastal-{name}.service") for name in NAMES]
+    assert verified(units) == ""
+    kit = tmp_path / "bicoastal-kit.service"
+    kit.write_text(kit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+    assert "WatchdogSecs" in verified(units), "or systemd-analyze reads something else"
+
+
+def verified(paths: list[str]) -> str:
+    """What systemd says about unit files, but for programs that this machine lacks."""
+    command = ["systemd-analyze", "verify", "--man=no", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return "\n".join(line for line in done.stderr.splitlines() if "is not executable" not in line)
 
 
 @pytest.mark.parametrize("name", NAMES)

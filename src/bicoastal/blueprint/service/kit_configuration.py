@@ -8,11 +8,9 @@ from typing import Any
 
 from bicoastal.blueprint.names import witness_name
 from bicoastal.blueprint.ports import GATE
-from bicoastal.blueprint.service.units import ROOT
+from bicoastal.blueprint.service.units import ROOT, SIGNAL_DEADLINE_S
 from bicoastal.blueprint.service.user_data import literal
 from bicoastal.spec.model import Spec
-
-SIGNAL_DEADLINE_S = 600
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ KIT_CONFIGURATION: Final = f"{ROOT}/etc/kit.json"
 APPLICATION_USER: Final = "application"
 KIT_USER: Final = "kit"
 UNIT_FOLDER: Final = "/etc/systemd/system"
+ATTEMPT_S: Final = 330
+"""Seconds for one try of `install`, `fetch` or `environment`; a download of the kit's gives up after 300."""
+SIGNAL_DEADLINE_S: Final = 420
+"""Seconds that the application has to become healthy. With one slow download and the boot before it, this is over before
+CloudFormation stops to listen: a failure comes with its reason."""
 _KIT: Final = "python3.11 -m bicoastal.kit"
 
 
@@ -55,6 +60,7 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
+ProtectProc=invisible
 LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
 RestrictNamespaces=yes
@@ -198,7 +204,7 @@ ExecStart=touch {ROOT}/.signaled
 ReadWritePaths={ROOT}
 Restart=on-failure
 RestartSec=30
-TimeoutStartSec=900
+TimeoutStartSec={SIGNAL_DEADLINE_S + 60}
 {_output("kit")}
 {_WANTED}
 """,
@@ -224,7 +230,7 @@ _TRY_AGAIN: Final = f"""\
 ReadWritePaths={ROOT}
 Restart=on-failure
 RestartSec=2
-TimeoutStartSec=120
+TimeoutStartSec={ATTEMPT_S}
 {_output("kit")}"""
 
 _WANTED: Final = """\
