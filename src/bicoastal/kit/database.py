@@ -61,6 +61,7 @@ class Server:
     def connect(self, credential: Credential, application_name: str) -> Session:
         """Open a session. Raises DatabaseError with the SQLSTATE, ConfigurationError for missing certificates."""
         where = f"{self.host}:{self.port}"
+        context = self._tls()
         door: socket.socket | None = None
         try:
             # Ours, and not the driver's: it leaves the socket open when the server falls silent before TLS.
@@ -72,7 +73,7 @@ class Server:
                 sock=door,
                 database=self.database,
                 password=credential.password,
-                ssl_context=self._tls(),
+                ssl_context=context,
                 application_name=application_name,
             )
         except (pg8000.native.Error, OSError) as error:
