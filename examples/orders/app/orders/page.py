@@ -73,7 +73,7 @@ def _badge(view: View) -> str:
 
 def _facts(view: View) -> str:
     database = view.database
-    writer = (database and database.writer_region) or "unknown"
+    writer = "none found" if not view.writable else (database and database.writer_region) or "unknown"
     lag = "unknown" if database is None or database.lag_s is None else f"{database.lag_s:.1f} s"
     reading = "unreachable" if database is None else "replica" if database.replica else "primary"
     facts = (

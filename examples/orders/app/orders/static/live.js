@@ -12,7 +12,7 @@ async function look() {
     show("region", status.region);
     show("zone", status.availability_zone);
     show("instance", status.instance);
-    show("writer", (database && database.writer_region) || "unknown");
+    show("writer", status.writable ? (database && database.writer_region) || "unknown" : "none found");
     show("reading", database ? (database.replica ? "replica" : "primary") : "unreachable");
     show("lag", database && database.lag_s !== null ? `${database.lag_s.toFixed(1)} s` : "unknown");
     show("mode", status.writable ? "Taking orders" : "Read-only");
