@@ -116,7 +116,7 @@ def _failover_document(stack: Stack, role: Resource) -> Resource:
             "DescribeDBInstances",
             request,
             selector="$.DBInstances[0].MultiAZ",
-            values=["true"],
+            values=["True"],
         ),
         call_api(
             "FindStandby",
