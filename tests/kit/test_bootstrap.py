@@ -112,6 +112,7 @@ def test_a_replica_and_a_fenced_database_are_refused(pair: Pair, home: Instance,
     [
         ("CREATE TABLE public.own (a int); ALTER TABLE public.own OWNER TO app", "role app owns own"),
         ("CREATE ROLE reports LOGIN; GRANT bicoastal_writer TO reports", "bicoastal_writer is granted to reports"),
+        ("CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO PUBLIC", "role app may create in the schema open"),
         ("GRANT pg_write_all_data TO app", "role app is a member of pg_write_all_data"),
     ],
 )

@@ -129,6 +129,12 @@ def _refuse_leaks(session: Session) -> None:
     if members:
         names = ", ".join(str(row["rolname"]) for row in members)
         raise RefusedError(f"bicoastal_writer is granted to {names}; the fence stops app alone. Revoke it.")
+    open_schemas = session.query(
+        "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND has_schema_privilege('app', oid, 'CREATE')"
+    )
+    if open_schemas:
+        names = ", ".join(str(row["nspname"]) for row in open_schemas)
+        raise RefusedError(f"role app may create in the schema {names}; as its owner REVOKE that from PUBLIC and app.")
     others = session.query(
         "SELECT r.rolname FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid WHERE a.member = 'app'::regrole"
         " AND r.rolname NOT IN ('bicoastal_writer', 'bicoastal_reader')"

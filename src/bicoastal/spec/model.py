@@ -182,6 +182,8 @@ class App(Model):
 
     folder: Annotated[str, StringConstraints(pattern=FOLDER)] = "app"
     """Folder of the application, relative to the spec; the whole of it is shipped."""
+    build: Command | None = None
+    """Runs in a copy of the folder, where `bicoastal` runs, before it is bundled: brings the dependencies."""
     command: Command
     """Starts the server, in the folder; it must listen on `$HOST:$PORT`."""
     port: Annotated[Whole, Field(ge=1024, le=65535)] = 8080

@@ -35,7 +35,9 @@ domain: orders.example.com      # a hosted zone of this name is created; or {{na
 
 app:                            # the folder's content runs on Amazon Linux 2023 and listens on $HOST:$PORT
   folder: {APP_FOLDER}
+  build: sh build.sh            # brings the dependencies into the bundle: instances install nothing from the internet
   command: python3.11 -m orders
+  release_command: python3.11 -m orders.migrate   # once for each version, as the database's owner
   packages: [python3.11]
   health_path: /healthz         # 200 while the server can serve, whatever the database does
 
