@@ -45,7 +45,7 @@ class Endpoint:
 
 @contextlib.contextmanager
 def endpoint(answers: Mapping[str, Answer]) -> Iterator[Endpoint]:
-    """Serve `answers` by operation: `DescribeSessions`, or `GET /bucket/key` for S3. Anything else is a 400."""
+    """Serve `answers` by operation, such as `DescribeSessions`, or `GET /path` for REST. Anything else is a 400."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     here = Endpoint(f"http://127.0.0.1:{server.server_port}")
 
@@ -58,6 +58,8 @@ def endpoint(answers: Mapping[str, Answer]) -> Iterator[Endpoint]:
             target = self.headers.get("X-Amz-Target")
             if target:
                 self._answer(target.rpartition(".")[2], json.loads(body))
+            elif self.path != "/":
+                self._answer(f"POST {self.path}", json.loads(body))
             else:
                 form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
                 self._answer(form.pop("Action"), form)

@@ -111,14 +111,12 @@ def test_whatever_waits_has_a_deadline(name: str) -> None:
     assert all(0 < step["timeoutSeconds"] <= 44_000 for step in waiting)
 
 
-def test_the_instance_is_tagged_only_after_two_schedules_stand() -> None:
+def test_the_instance_is_tagged_only_after_the_schedules_stand() -> None:
     document = content("access/OpenAccessDocument")
     names = [step["name"] for step in steps(document)]
     assert names == [
         "RequireFleetInstance",
-        "Deadlines",
-        "ScheduleClose",
-        "ScheduleUntag",
+        "Schedule",
         "SetTag",
         "StayOpen",
         "RemoveTag",
@@ -144,15 +142,7 @@ def test_a_cancel_is_heeded_where_aws_documents_it(name: str) -> None:
     assert told <= CANCELABLE
 
 
-def test_the_schedules_need_nothing_of_the_document() -> None:
-    document = content("access/OpenAccessDocument")
-    made = {step["name"]: step["inputs"] for step in steps(document) if step["inputs"].get("Api") == "CreateSchedule"}
-    targets = {name: inputs["Target"]["Arn"].rpartition(":aws-sdk:")[2] for name, inputs in made.items()}
-    assert targets == {"ScheduleClose": "ssm:startAutomationExecution", "ScheduleUntag": "ec2:deleteTags"}
-    for inputs in made.values():
-        assert inputs["ActionAfterCompletion"] == "DELETE"
-        assert inputs["GroupName"] == "${access/us-east-1/BreakGlassSchedules}"
-        assert inputs["Target"]["RoleArn"] == "${access/us-east-1/BreakGlassTimerRole.Arn}"
+def test_the_timer_can_close_and_untag_and_nothing_else() -> None:
     timer = STACKS["access/us-east-1"].resources["BreakGlassTimerRole"]
     assert actions_of(policies(timer)) == {"ssm:StartAutomationExecution", "iam:PassRole", "ec2:DeleteTags"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bicoastal.blueprint.emergency_tag import EMERGENCY_TAG
 from tests.support.automation import steps
 from tests.support.aws_endpoint import as_json, endpoint
 from tests.support.deployed import deployed, plain
@@ -29,15 +31,52 @@ def handler(document: str, step: str, kind: str = "access") -> Callable[[Json], 
     return lambda events: function(events, None)
 
 
-def test_the_deadlines_are_a_minute_and_two_after_the_document_closes() -> None:
+def test_two_schedules_close_the_instance_should_the_document_not_live_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        f"POST /schedules/{name}-1111-2222": lambda _: as_json({"ScheduleArn": "arn"}) for name in ("close", "untag")
+    }
+    payload = {
+        "InstanceId": INSTANCE,
+        "Minutes": "30",
+        "Execution": "1111-2222",
+        "CloseDocument": "orders-production-close-access",
+        "TagKey": EMERGENCY_TAG,
+        "Group": "orders-production-break-glass",
+        "RoleArn": "arn:aws:iam::111122223333:role/orders-production-break-glass-timer-us-east-1",
+        "Partition": "aws",
+    }
     before = datetime.now(UTC).replace(microsecond=0)
-    answer = handler("OpenAccessDocument", "Deadlines")({"Minutes": "30"})
+    with endpoint(answers) as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        assert handler("OpenAccessDocument", "Schedule")(payload) == {"Made": ["close", "untag"]}
     after = datetime.now(UTC)
-    for name, minutes in (("Close", 31), ("Untag", 32)):
-        match = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", answer[name])
+    wanted = {
+        "close": (
+            31,
+            "ssm:startAutomationExecution",
+            {"DocumentName": "orders-production-close-access", "Parameters": {"InstanceId": [INSTANCE]}},
+        ),
+        "untag": (32, "ec2:deleteTags", {"Resources": [INSTANCE], "Tags": [{"Key": EMERGENCY_TAG}]}),
+    }
+    for name, (minutes, call, request) in wanted.items():
+        (asked,) = aws.asked(f"POST /schedules/{name}-1111-2222")
+        match = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", asked["ScheduleExpression"])
         assert match is not None
         at = datetime.fromisoformat(match.group(1)).replace(tzinfo=UTC)
         assert before + timedelta(minutes=minutes) <= at <= after + timedelta(minutes=minutes)
+        assert asked["Target"]["Arn"] == f"arn:aws:scheduler:::aws-sdk:{call}"
+        assert json.loads(asked["Target"]["Input"]) == request
+        assert (asked["GroupName"], asked["Target"]["RoleArn"]) == (payload["Group"], payload["RoleArn"])
+        assert asked["ActionAfterCompletion"] == "DELETE"
+
+
+def test_the_schedule_gets_what_it_asks_for() -> None:
+    content = plain(STACKS["access/us-east-1"].resources["OpenAccessDocument"].get("Content"))
+    (inputs,) = [item["inputs"] for item in steps(content) if item["name"] == "Schedule"]
+    assert set(inputs["InputPayload"]) == set(re.findall(r'events\["(\w+)"\]', inputs["Script"]))
+    assert inputs["InputPayload"]["RoleArn"] == "${access/us-east-1/BreakGlassTimerRole.Arn}"
+    assert inputs["InputPayload"]["Group"] == "${access/us-east-1/BreakGlassSchedules}"
 
 
 def test_every_session_is_ended_also_beyond_the_first_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,11 +105,11 @@ def test_an_instance_without_the_tag_is_left_alone(monkeypatch: pytest.MonkeyPat
     with endpoint({"DescribeInstances": lambda _: (200, xml.encode())}) as aws:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
-        payload = {"InstanceId": INSTANCE, "TagKey": "bicoastal:emergency-access"}
+        payload = {"InstanceId": INSTANCE, "TagKey": EMERGENCY_TAG}
         assert handler("CloseAccessDocument", "Look")(payload) == {"State": state}
     (asked,) = aws.asked("DescribeInstances")
     filters = {asked[f"Filter.{n}.Name"]: asked[f"Filter.{n}.Value.1"] for n in (1, 2)}
-    assert filters == {"instance-id": INSTANCE, "tag-key": "bicoastal:emergency-access"}
+    assert filters == {"instance-id": INSTANCE, "tag-key": EMERGENCY_TAG}
 
 
 def _verdict(monkeypatch: pytest.MonkeyPatch, outcome: bytes) -> Json:

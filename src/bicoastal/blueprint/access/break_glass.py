@@ -28,19 +28,45 @@ from bicoastal.blueprint.emergency_tag import EMERGENCY_TAG, ROLE_PREFIX
 from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow
 from bicoastal.blueprint.stack import Resource, Stack
-from bicoastal.cfn.intrinsics import Commented, Value, sub
+from bicoastal.cfn.intrinsics import PARTITION, Commented, Value
 
 _INSTANCE = "{{ InstanceId }}"
 _CHOICES = (5, 10, 15, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720)
 
-_DEADLINES = '''\
+_SCHEDULE = '''\
 import datetime
+import json
+import boto3
 
-def deadlines(events, context):
-    """When the schedules act: one and two minutes after the document itself should have closed."""
+def schedule(events, context):
+    """Two one-time schedules, a minute and two after the document itself should have closed the instance."""
     end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=int(events["Minutes"]))
-    at = [(end + datetime.timedelta(minutes=later)).strftime("at(%Y-%m-%dT%H:%M:%S)") for later in (1, 2)]
-    return {"Close": at[0], "Untag": at[1]}
+    close = {"DocumentName": events["CloseDocument"], "Parameters": {"InstanceId": [events["InstanceId"]]}}
+    untag = {"Resources": [events["InstanceId"]], "Tags": [{"Key": events["TagKey"]}]}
+    client = boto3.client("scheduler")
+    made = []
+    for name, call, request, later in (
+        ("close", "ssm:startAutomationExecution", close, 1),
+        ("untag", "ec2:deleteTags", untag, 2),
+    ):
+        at = end + datetime.timedelta(minutes=later)
+        client.create_schedule(
+            Name=name + "-" + events["Execution"],
+            GroupName=events["Group"],
+            Description="Emergency access to " + events["InstanceId"],
+            ScheduleExpression=at.strftime("at(%Y-%m-%dT%H:%M:%S)"),
+            ScheduleExpressionTimezone="UTC",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={
+                "Arn": "arn:" + events["Partition"] + ":scheduler:::aws-sdk:" + call,
+                "RoleArn": events["RoleArn"],
+                "Input": json.dumps(request),
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 60},
+            },
+        )
+        made.append(name)
+    return {"Made": made}
 '''
 
 _LOOK = '''\
@@ -134,14 +160,20 @@ def _open_document(stack: Stack, role: Resource, timer: Resource, group: Resourc
             values=[_INSTANCE],
         ),
         run_script(
-            "Deadlines",
-            _DEADLINES,
-            "deadlines",
-            {"Minutes": "{{ Minutes }}"},
-            outputs={"Close": "Close", "Untag": "Untag"},
+            "Schedule",
+            _SCHEDULE,
+            "schedule",
+            {
+                "InstanceId": _INSTANCE,
+                "Minutes": "{{ Minutes }}",
+                "Execution": "{{ automation:EXECUTION_ID }}",
+                "CloseDocument": close_document_name(stack),
+                "TagKey": EMERGENCY_TAG,
+                "Group": group.ref,
+                "RoleArn": timer.att("Arn"),
+                "Partition": PARTITION,
+            },
         ),
-        _schedule(stack, "ScheduleClose", "close", timer, group),
-        _schedule(stack, "ScheduleUntag", "untag", timer, group),
         tag_instance("SetTag", _INSTANCE, EMERGENCY_TAG, "{{ automation:EXECUTION_ID }}", then=close),
         sleep(
             "StayOpen", "PT{{ Minutes }}M", then=replace(close, timeout_seconds=spec.emergency.max_minutes * 60 + 300)
@@ -210,36 +242,6 @@ def _closing_steps() -> list[Step]:
             then=Then(attempts=3, end=True),
         ),
     ]
-
-
-def _schedule(stack: Stack, name: str, what: str, timer: Resource, group: Resource) -> Step:
-    """A one-time schedule that outlives the execution: `close` starts the closing document, `untag` needs EC2 alone."""
-    close = (
-        "ssm:startAutomationExecution",
-        f'{{"DocumentName": "{close_document_name(stack)}", "Parameters": {{"InstanceId": ["{_INSTANCE}"]}}}}',
-    )
-    untag = ("ec2:deleteTags", f'{{"Resources": ["{_INSTANCE}"], "Tags": [{{"Key": "{EMERGENCY_TAG}"}}]}}')
-    target, request = close if what == "close" else untag
-    return call_api(
-        name,
-        "scheduler",
-        "CreateSchedule",
-        {
-            "Name": f"{what}-{{{{ automation:EXECUTION_ID }}}}",
-            "GroupName": group.ref,
-            "Description": f"Emergency access to {_INSTANCE}",
-            "ScheduleExpression": f"{{{{ Deadlines.{what.capitalize()} }}}}",
-            "ScheduleExpressionTimezone": "UTC",
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "ActionAfterCompletion": "DELETE",
-            "Target": {
-                "Arn": sub(f"arn:${{AWS::Partition}}:scheduler:::aws-sdk:{target}"),
-                "RoleArn": timer.att("Arn"),
-                "Input": request,
-                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 60},
-            },
-        },
-    )
 
 
 def _open_role(stack: Stack, foundation: Foundation, timer: Resource) -> Resource:
