@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from bicoastal.blueprint.checks import SWITCH_PATH
+from bicoastal.blueprint.checks import INTERVAL_SECONDS, SWITCH_PATH
+from bicoastal.blueprint.service.firewall import ADDRESS_WINDOW_S
 from bicoastal.cfn.deployment import Stack
 from tests.support.deployed import of_type, plain, service
 from tests.support.specs import spec
@@ -18,22 +20,73 @@ def rules(stack: Stack) -> list[Any]:
     return sorted(acl.items("Rules"), key=lambda rule: int(rule["Priority"]))
 
 
-def exact_paths(statement: Any) -> set[str]:
-    """The paths that a statement matches whole, without any decoding that could widen them."""
-    if "OrStatement" in statement:
-        return set().union(*map(exact_paths, statement["OrStatement"]["Statements"]))
-    match = statement["ByteMatchStatement"]
-    assert match["FieldToMatch"] == {"UriPath": {}}
-    assert match["PositionalConstraint"] == "EXACTLY"
-    assert [item["Type"] for item in match["TextTransformations"]] == ["NONE"]
-    return {match["SearchString"]}
+@dataclass(frozen=True)
+class Request:
+    """What the rules of ours look at."""
+
+    path: str
+    query: str = ""
+    method: str = "GET"
+
+
+def matches(statement: Any, request: Request) -> bool:
+    """Whether a statement of ours matches, by WAF's rules; a text is compared as it is, or it could match more."""
+    if "AndStatement" in statement:
+        return all(matches(part, request) for part in statement["AndStatement"]["Statements"])
+    ((kind, body),) = statement.items()
+    assert [item["Type"] for item in body["TextTransformations"]] == ["NONE"]
+    (field,) = body["FieldToMatch"]
+    value = {"UriPath": request.path, "QueryString": request.query, "Method": request.method}[field]
+    if kind == "ByteMatchStatement":
+        assert body["PositionalConstraint"] == "EXACTLY"
+        return bool(value == body["SearchString"])
+    assert (kind, body["ComparisonOperator"]) == ("SizeConstraintStatement", "EQ")
+    return bool(len(value) == body["Size"])
+
+
+def asked_of(stack: Stack, request: Request) -> list[str]:
+    """The rules that see a request, in order: none after the one that lets it pass."""
+    seen = []
+    for rule in rules(stack):
+        seen.append(rule["Name"])
+        if rule.get("Action") == {"Allow": {}}:
+            if matches(rule["Statement"], request):
+                return seen
+            seen.pop()
+    return seen
+
+
+EVERYTHING = ["OneAddress", "IpReputation", "CommonRules", "KnownBadInputs"]
 
 
 @pytest.mark.parametrize("health", ["/healthz", "/", "/up~1/x.y"])
-def test_health_checkers_pass_before_anything_else_is_asked(health: str) -> None:
-    first = rules(service(spec(app={"command": "run", "health_path": health})))[0]
-    assert first["Action"] == {"Allow": {}}
-    assert exact_paths(first["Statement"]) == {SWITCH_PATH, health}
+def test_health_checkers_are_not_judged_by_managed_rules(health: str) -> None:
+    stack = service(spec(app={"command": "run", "health_path": health}))
+    assert asked_of(stack, Request(SWITCH_PATH)) == ["Switch"]
+    assert asked_of(stack, Request(health)) == ["OneAddress", "HealthPath"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("/orders"),
+        Request("/healthz/../orders"),
+        Request("/healthz", query="x=${jndi:ldap://}"),
+        Request("/healthz", method="POST"),
+        Request(f"{SWITCH_PATH}/"),
+        Request("/%68ealthz"),
+    ],
+)
+def test_everybody_else_is(request_: Request) -> None:
+    assert asked_of(service(spec()), request_) == EVERYTHING
+
+
+def test_checkers_stay_far_below_the_limit_of_one_address() -> None:
+    least = spec(instances={"min": 2, "max": 2})
+    (limited,) = [rule for rule in rules(service(least)) if "RateBasedStatement" in rule["Statement"]]
+    endpoint_switch_and_two_more = 4
+    sent = endpoint_switch_and_two_more * ADDRESS_WINDOW_S // INTERVAL_SECONDS
+    assert int(limited["Statement"]["RateBasedStatement"]["Limit"]) >= 5 * sent
 
 
 def test_awss_common_rules_bad_inputs_and_reputation_stand_and_block() -> None:

@@ -1,6 +1,7 @@
 """The web ACL in front of the balancer: AWS's managed rules, a limit for each address, and logs without credentials.
 
-Health checkers pass before any rule: a false match on them would take the region out of DNS.
+Health checkers pass before the managed rules: a false match on them would take the region out of DNS. The switch passes
+before everything, because it costs nothing; the health path stands behind the limit, because it reaches the fleet.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _COUNT_COMMENT: Final = (
     "SizeRestrictions_BODY blocks every body over 8 KB, so every upload and most long forms. It counts here; an "
     "application that takes neither may let it block."
 )
+_AS_IT_IS: Final = [{"Priority": 0, "Type": "NONE"}]
 _REDACTED_HEADERS: Final = ("authorization", "cookie")
 
 
@@ -75,13 +77,8 @@ def _rules(stack: Stack) -> list[Value]:
         type_="Number",
         MinValue=10,
     )
-    paths = dict.fromkeys((SWITCH_PATH, stack.spec.app.health_path))
     rules = [
-        {
-            "Name": "HealthCheckers",
-            "Statement": _any_of([_exact_path(path) for path in paths]),
-            "Action": {"Allow": {}},
-        },
+        {"Name": "Switch", "Statement": _exactly("UriPath", SWITCH_PATH), "Action": {"Allow": {}}},
         {
             "Name": "OneAddress",
             "Statement": {
@@ -93,6 +90,7 @@ def _rules(stack: Stack) -> list[Value]:
             },
             "Action": {"Block": {"CustomResponse": {"ResponseCode": 429}}},
         },
+        {"Name": "HealthPath", "Statement": _plain_get(stack.spec.app.health_path), "Action": {"Allow": {}}},
         *(_managed(name, group, counted) for name, group, counted in _MANAGED_RULES),
     ]
     return [
@@ -110,17 +108,26 @@ def _managed(name: str, group: str, counted: Sequence[str]) -> dict[str, Value]:
     return {"Name": name, "Statement": {"ManagedRuleGroupStatement": statement}, "OverrideAction": {"None": {}}}
 
 
-def _any_of(statements: list[Value]) -> Value:
-    return statements[0] if len(statements) == 1 else {"OrStatement": {"Statements": statements}}
+def _plain_get(path: str) -> Value:
+    """A GET of the path without a query: all that a checker sends, and nothing that carries an attack in its URL."""
+    no_query = {
+        "SizeConstraintStatement": {
+            "FieldToMatch": {"QueryString": {}},
+            "ComparisonOperator": "EQ",
+            "Size": 0,
+            "TextTransformations": _AS_IT_IS,
+        }
+    }
+    return {"AndStatement": {"Statements": [_exactly("UriPath", path), _exactly("Method", "GET"), no_query]}}
 
 
-def _exact_path(path: str) -> Value:
+def _exactly(field: str, text: str) -> Value:
     return {
         "ByteMatchStatement": {
-            "FieldToMatch": {"UriPath": {}},
+            "FieldToMatch": {field: {}},
             "PositionalConstraint": "EXACTLY",
-            "SearchString": path,
-            "TextTransformations": [{"Priority": 0, "Type": "NONE"}],
+            "SearchString": text,
+            "TextTransformations": _AS_IT_IS,
         }
     }
 

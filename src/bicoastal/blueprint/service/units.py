@@ -27,7 +27,7 @@ UNIT_FOLDER: Final = "/etc/systemd/system"
 ATTEMPT_S: Final = 330
 """Seconds for one try of `install`, `fetch` or `environment`; a download of the kit's gives up after 300."""
 SIGNAL_DEADLINE_S: Final = 420
-"""Seconds that the application has to become healthy. With one slow download and the boot before it, this is over before
+"""Seconds that the application has to become healthy. With the boot and a slow download before it, this ends before
 CloudFormation stops to listen: a failure comes with its reason."""
 _KIT: Final = "python3.11 -m bicoastal.kit"
 
