@@ -86,7 +86,7 @@ def test_the_group_spans_the_application_subnets_and_stands_in_both_target_group
     assert "HttpsListener" in group.body["DependsOn"], "a target group that nothing forwards to checks no health"
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(valid_specs())
 def test_a_rolling_update_keeps_the_minimum_and_can_always_begin(any_spec: Spec) -> None:
     group = service(any_spec, any_spec.home).resources["Fleet"]

@@ -124,7 +124,7 @@ def test_the_thresholds_are_each_regions_own() -> None:
     assert grows(service(spec(regions=both), "us-west-2"), minute)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(valid_specs())
 def test_no_minute_makes_a_fleet_grow_and_shrink_and_thresholds_are_above_zero(any_spec: Spec) -> None:
     for region in any_spec.regions:

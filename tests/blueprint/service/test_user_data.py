@@ -46,7 +46,7 @@ def configuration(any_spec: Spec, region: str = "us-east-1") -> kit_config.Confi
     return kit_config.parse(json.loads(files(any_spec, region)[f"{ROOT}/etc/kit.json"]))
 
 
-@suite(max_examples=15)
+@suite(max_examples=8)
 @given(valid_specs())
 def test_it_fits_and_nothing_is_left_to_fill(any_spec: Spec) -> None:
     for region in any_spec.regions:
@@ -110,7 +110,7 @@ def test_the_kit_signals_the_group_of_its_own_stack() -> None:
     assert boot_and_packages + ATTEMPT_S + read.deadline_s < 15 * 60, "the kit tells why while CloudFormation listens"
 
 
-@suite(max_examples=15)
+@suite(max_examples=8)
 @given(
     st.dictionaries(st.from_regex(r"[A-Z]{3,8}", fullmatch=True).map(lambda name: f"X_{name}"), st.text(max_size=40))
 )
