@@ -1,0 +1,209 @@
+"""The one typed boundary to ministack: every private name of it that the twin uses is used here, or named in `NAMES`.
+
+ministack is pinned exactly, and a test holds `NAMES` against what is installed, so that another version fails there
+before it fails anywhere else. What is here runs inside the server process, on its event loop: a call back to the server
+over HTTP would wait for itself, so handlers call services in the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from bicoastal.twin.cloud import answers
+
+Json = Any
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "ministack.app": ("app", "SERVICE_HANDLERS", "_get_module"),
+    "ministack.core.iam_actions": ("extract_iam_action",),
+    "ministack.core.persistence": ("save_state", "load_state"),
+    "ministack.core.responses": (
+        "get_account_id",
+        "get_region",
+        "set_request_region",
+        "AccountRegionScopedDict",
+        "AccountScopedDict",
+    ),
+    "ministack.services.cloudformation.engine": ("_resolve_parameters",),
+    "ministack.services.cloudformation.handlers": ("_resolve_template",),
+    "ministack.services.cloudformation.helpers": ("_resolve_document",),
+    "ministack.services.cloudformation.stacks": ("_provision_resource", "_update_resource", "_delete_resource"),
+    "ministack.services.cloudformation.provisioners": (
+        "_RESOURCE_HANDLERS",
+        "_REPLACING_PROPERTIES",
+        "_CONDITIONALLY_REPLACING_PROPERTIES",
+        "_STACK_TAG_PROPERTY",
+        "_physical_name",
+    ),
+    "ministack.services.acm": ("_certificates",),
+    "ministack.services.alb": ("_tgs", "_lbs", "_listeners", "_rules", "_targets"),
+    "ministack.services.autoscaling": ("_asgs", "_policies"),
+    "ministack.services.backup": ("_vaults", "_plans", "_selections"),
+    "ministack.services.cloudtrail": ("_trails",),
+    "ministack.services.cloudwatch": ("_alarms", "_composite_alarms"),
+    "ministack.services.cloudwatch_logs": ("_log_groups",),
+    "ministack.services.ec2": (
+        "_ACTION_MAP",
+        "_addresses",
+        "_flow_logs",
+        "_internet_gateways",
+        "_launch_templates",
+        "_nat_gateways",
+        "_network_acls",
+        "_network_interfaces",
+        "_route_tables",
+        "_security_groups",
+        "_subnets",
+        "_tags",
+        "_vpc_peering",
+        "_vpcs",
+        "_put_vpc_peering_record",
+        "_ensure_defaults_initialized",
+    ),
+    "ministack.services.iam": ("_instance_profiles", "_policies", "_roles"),
+    "ministack.services.kms": ("_aliases", "_keys"),
+    "ministack.services.rds": ("_ACTION_MAP", "_instances", "_param_groups", "_subnet_groups"),
+    "ministack.services.route53": ("_health_checks", "_tags", "_zones"),
+    "ministack.services.s3": ("_buckets",),
+    "ministack.services.secretsmanager": ("_secrets",),
+    "ministack.services.sns": ("_topics",),
+    "ministack.services.waf": ("_associations", "_web_acls"),
+}
+"""Module to the names that the twin relies on."""
+
+
+_STATE = "bicoastal"
+_OURS: dict[str, MutableMapping[str, Json]] = {}
+
+
+def application() -> Any:
+    """The ASGI application, with our handlers, checks and actions in place."""
+    from bicoastal.twin.cloud.handlers import install  # noqa: PLC0415 - the handlers need this module
+
+    install()
+    load()
+    return _module("ministack.app").app
+
+
+def action_of(
+    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+) -> str:
+    """The action that a request asks, by IAM's name for it; `unknown` where it has none."""
+    found = _module("ministack.core.iam_actions").extract_iam_action(service, method, path, headers, body, query)
+    return str(found).partition(":")[2] if found else "unknown"
+
+
+def region() -> str:
+    """The region in which the request, or the stack, is."""
+    return str(_module("ministack.core.responses").get_region())
+
+
+def account() -> str:
+    """The account that asks."""
+    return str(_module("ministack.core.responses").get_account_id())
+
+
+@contextmanager
+def in_region(name: str) -> Iterator[None]:
+    """Act in another region, as a service does for a resource that has two sides."""
+    responses = _module("ministack.core.responses")
+    before = responses.get_region()
+    responses.set_request_region(name)
+    try:
+        yield
+    finally:
+        responses.set_request_region(before)
+
+
+def store(service: str, name: str) -> MutableMapping[str, Json]:
+    """A service's own table of resources, as seen from the region and account of the request."""
+    found: MutableMapping[str, Json] = getattr(_module(f"ministack.services.{service}"), name)
+    return found
+
+
+def of_service(service: str, name: str) -> Any:
+    """A private function of a service."""
+    return getattr(_module(f"ministack.services.{service}"), name)
+
+
+def provisioners() -> Any:
+    """CloudFormation's resource types: how each is made, tagged and replaced."""
+    return _module("ministack.services.cloudformation.provisioners")
+
+
+def stacks() -> Any:
+    """CloudFormation's operations on stacks, which call the former."""
+    return _module("ministack.services.cloudformation.stacks")
+
+
+def service_handlers() -> MutableMapping[str, Callable[..., Any]]:
+    """Service to what answers its requests."""
+    found: MutableMapping[str, Callable[..., Any]] = _module("ministack.app").SERVICE_HANDLERS
+    return found
+
+
+def new_table(name: str, *, regional: bool = True) -> MutableMapping[str, Json]:
+    """A table like the services' own, for resources that ministack has no place for."""
+    responses = _module("ministack.core.responses")
+    made: MutableMapping[str, Json] = (responses.AccountRegionScopedDict if regional else responses.AccountScopedDict)()
+    _OURS[name] = made
+    return made
+
+
+def load() -> None:
+    """Find what `save` kept in an earlier process."""
+    for name, kept in (_module("ministack.core.persistence").load_state(_STATE) or {}).items():
+        if name in _OURS:
+            _OURS[name].update(kept)
+
+
+def save() -> None:
+    """Keep our own tables where ministack keeps its."""
+    _module("ministack.core.persistence").save_state(_STATE, dict(_OURS))
+
+
+def physical_name(stack: str, logical_id: str, **limits: Any) -> str:
+    """The name that CloudFormation makes for a resource that has none."""
+    return str(_module("ministack.services.cloudformation.provisioners")._physical_name(stack, logical_id, **limits))
+
+
+def query(service: str, action: str, **parameters: Json) -> None:
+    """Call an action of a service of the query protocol in the process. Raises ServiceError as the service answers."""
+    handler = of_service(service, "_ACTION_MAP")[action]
+    status, _, body = handler(answers.flatten(parameters, "" if service == "ec2" else "member"))
+    answers.refuse(status, body)
+
+
+def call(service: str, target: str, data: Json) -> Json:
+    """Call an action of a service of the JSON protocol in the process. Raises ServiceError as the service answers."""
+    body = json.dumps(data).encode()
+    return answers.read_json(*_now(_handler(service)("POST", "/", {"x-amz-target": target}, body, {})))
+
+
+def _handler(service: str) -> Callable[..., Any]:
+    handler: Callable[..., Any] = _module(f"ministack.services.{service}").handle_request
+    return handler
+
+
+def _now(coroutine: Any) -> tuple[int, Mapping[str, str], bytes]:
+    """Run a handler that never waits to its end, here: the event loop is busy with us."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        status, headers, body = end.value
+        return status, headers, body if isinstance(body, bytes) else str(body).encode()
+    coroutine.close()
+    raise RuntimeError("a service's handler waited for something: call it from a worker thread")
+
+
+@lru_cache(maxsize=64)
+def _module(name: str) -> Any:
+    if name.startswith("ministack.services.") and name.count(".") == 2:
+        # Through its own loader, so that it knows the module and saves its state.
+        return importlib.import_module("ministack.app")._get_module(name.rpartition(".")[2])
+    return importlib.import_module(name)
