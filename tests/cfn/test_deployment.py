@@ -1,14 +1,9 @@
 """Stacks wired to each other, seen as one graph."""
 
-from pathlib import Path
-
-import pytest
-
-from bicoastal.cfn.deployment import Change, Deployment, read_deployment
+from bicoastal.cfn.deployment import Change, Deployment
 from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Manifest, StackEntry
 from bicoastal.cfn.reader import Template, parse_template
 from bicoastal.cfn.values import Reference, Unknown
-from bicoastal.core.errors import InputError
 
 NETWORK = """\
 Parameters:
@@ -139,33 +134,3 @@ def test_exports_are_found_between_files_of_a_region() -> None:
     found = Deployment.of_files(pairs)
     target = found.resource(found.stacks["b/us-east-1"].resources["S"].get("TopicArn"))
     assert str(target) == "a/us-east-1/T"
-
-
-def test_a_folder_that_synth_wrote_is_read_by_its_manifest(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(manifest().to_json())
-    for name, text in (("network.yaml", NETWORK), ("service.yaml", SERVICE)):
-        (tmp_path / name).write_text(text)
-    found = read_deployment([tmp_path])
-    assert len(found.stacks) == 4
-    assert found.findings == []
-    assert found.stacks["service/us-east-1"].resources["Role0"].line("RoleName") == 14
-
-
-def test_plain_files_take_their_regions_and_non_templates_are_skipped_aloud(tmp_path: Path) -> None:
-    (tmp_path / "network.yaml").write_text(NETWORK)
-    (tmp_path / "compose.yaml").write_text("services: {}\n")
-    found = read_deployment([tmp_path], {"network.yaml": "us-east-1,us-west-2"})
-    assert list(found.stacks) == ["network/us-east-1", "network/us-west-2"]
-    assert ["skipped" in finding.title for finding in found.findings] == [True]
-
-
-@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"version": 2}', '{"version": 1, "stacks": 3}'])
-def test_a_broken_manifest_is_an_input_error(tmp_path: Path, text: str) -> None:
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(InputError, match="not a manifest"):
-        read_deployment([tmp_path])
-
-
-def test_nothing_to_review_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no template here"):
-        read_deployment([tmp_path])

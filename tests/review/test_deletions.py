@@ -5,13 +5,18 @@ A resource that is not missed is not needed, or nobody watches over it. The few 
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import Phase, given, settings
 
 from bicoastal.cfn.deployment import Change
 from bicoastal.review.asked import ROWS, Row
 from bicoastal.review.case import Case
 from bicoastal.review.verdict import Verdict
-from tests.support.reviewed import sample
+from bicoastal.spec.model import Spec
+from tests.support.reviewed import Sample, sample
+from tests.support.specs import spec, valid_specs
 
 ALIAS = "an alias helps people to find a key in the console; nothing refers to the key by it"
 COVERED = "the entry for answers (1024-65535) holds PostgreSQL's port too; this one says who asks, for its reader"
@@ -28,8 +33,7 @@ KINDS = sorted(name.removeprefix("templates/").removesuffix(".yaml") for name in
 def test_the_sample_delivers_every_row() -> None:
     rows = sample().rows()
     assert list(rows) == [row.id for row in ROWS]
-    undone = {row.id: (*row.missing, *row.doubts) for row in rows.values() if row.verdict is not Verdict.DELIVERED}
-    assert undone == {}
+    assert sample().undelivered() == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,6 +45,36 @@ def test_each_resource_is_missed(kind: str) -> None:
         if sample().first_undelivered(Change(absent=frozenset({(file, logical_id)}))) is None
     ]
     assert not_missed == [name for stack, name in NOT_MISSED if stack == kind]
+
+
+MORE = {
+    "everything": {
+        "alerts": ["a@example.com"],
+        "app": {"command": "./run", "secrets": ["SIGNING_KEY"]},
+        "database": {"read_replicas": 2},
+        "egress": "endpoints-only",
+        "logs": {"aggregate": True},
+    },
+    "failover": {"routing": "failover"},
+}
+"""Specs whose templates hold what the sample's do not."""
+
+
+@pytest.mark.parametrize("changes", MORE.values(), ids=MORE)
+def test_what_a_spec_adds_is_missed_too(changes: dict[str, Any]) -> None:
+    other = Sample.of(spec(**changes))
+    assert other.undelivered() == {}
+    known = {(file, name) for file, template in sample().templates.items() for name in template.section("Resources")}
+    more = [(file, name) for file, template in other.templates.items() for name in template.section("Resources")]
+    added = [pair for pair in more if pair not in known]
+    assert added
+    assert [pair for pair in added if other.first_undelivered(Change(absent=frozenset({pair}))) is None] == []
+
+
+@given(valid_specs())
+@settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+def test_whatever_is_asked_is_delivered(asked: Spec) -> None:
+    assert Sample.of(asked).undelivered() == {}
 
 
 CITED = [row for row in ROWS if row.id != "M10"]

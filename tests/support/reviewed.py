@@ -41,6 +41,11 @@ class Sample:
         """Every row's verdict by its id."""
         return {row.id: row for row in verdicts(self.deployment(change, edits), self.demand)}
 
+    def undelivered(self) -> dict[str, tuple[str, ...]]:
+        """What each row that is not delivered lacks."""
+        rows = self.rows().values()
+        return {row.id: (*row.missing, *row.doubts) for row in rows if row.verdict is not Verdict.DELIVERED}
+
     def first_undelivered(self, change: Change) -> RowVerdict | None:
         """The first row that is not delivered; the rest are not asked."""
         judged = verdicts(self.deployment(change), self.demand)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from bicoastal.cfn.deployment import Deployment, read_deployment
+from bicoastal.cfn.deployment import Deployment
+from bicoastal.cfn.load import read_deployment
 from bicoastal.review.asked import judge_all
 from bicoastal.review.demand import Demand, demand_of, two_region_web
 from bicoastal.review.report import as_json, as_text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
@@ -121,6 +123,7 @@ _WATCHES = (
     ("TransactionLogsDiskUsage", "the WAL fills its disk"),
     ("ReplicaLag", "a replica no longer replays"),
 )
+_OF_A_REPLICA = ("FreeStorageSpace", "ReplicaLag")
 _BURSTABLE = ("CPUSurplusCreditsCharged", "CPUSurplusCreditBalance", "CPUCreditBalance")
 _REPLICATION = (
     ("HeartbeatAge", "the heartbeat stops: the region is lost, or replication is"),
@@ -132,18 +135,23 @@ _REPLICATION = (
 
 def _watched(case: Case, judgement: Judgement, item: Resource) -> None:
     """Somebody is told before the database is full."""
+    _told(case, judgement, item, _WATCHES)
+    burstable = str(item.get("DBInstanceClass")).startswith("db.t")
+    alarms = case.telling(item.region).on("AWS/RDS", *_BURSTABLE)
+    if burstable and not alarms:
+        judgement.lacks(f"{where(item)}: nobody is told when its CPU credits are used up or cost money.")
+
+
+def _told(case: Case, judgement: Judgement, item: Resource, watches: Sequence[tuple[str, str]]) -> None:
     identifier = {case.deployment.spelled(item.reference), case.deployment.spelled(case.deployment.name(item) or "")}
     alarms = [
         alarm
         for alarm in case.telling(item.region).alarms
         if any(identifier & set(metric.dimensions.values()) for metric in alarm.metrics)
     ]
-    for name, text in _WATCHES:
+    for name, text in watches:
         if not any(alarm.watches("AWS/RDS", name) for alarm in alarms):
             judgement.lacks(f"{where(item)}: nobody is told when {text}.")
-    burstable = str(item.get("DBInstanceClass")).startswith("db.t")
-    if burstable and not any(alarm.watches("AWS/RDS", *_BURSTABLE) for alarm in alarms):
-        judgement.lacks(f"{where(item)}: nobody is told when its CPU credits are used up or cost money.")
 
 
 def _replication_watched(case: Case, judgement: Judgement, region: str) -> None:
@@ -256,6 +264,8 @@ def _more_replicas(case: Case, judgement: Judgement, region: str) -> None:
         for item in case.databases(region)
         if case.is_replica(item) and (source := case.source(item)) is not None and source.region == region
     ]
+    for item in own:
+        _told(case, judgement, item, [pair for pair in _WATCHES if pair[0] in _OF_A_REPLICA])
     if len(own) < wanted:
         judgement.lacks(
             f"{region} has {len(own)} of the {wanted} read replicas that were asked for beside the database."

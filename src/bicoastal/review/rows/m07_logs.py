@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value
 from bicoastal.review.case import Case
+from bicoastal.review.rows.aggregation import judge_aggregation
 from bicoastal.review.verdict import Judgement, number, where
 
 TITLE = "Logs kept as long as asked, in their own region; monitoring"
@@ -26,7 +27,7 @@ def judge(case: Case) -> Judgement:
         _dashboard(case, judgement, region)
         _watched(case, judgement, region)
     _other_region(case, judgement)
-    _aggregation(case, judgement)
+    judge_aggregation(case, judgement)
     return judgement
 
 
@@ -45,7 +46,7 @@ def _retention(case: Case, judgement: Judgement) -> None:
 
 def _producers(case: Case, judgement: Judgement, region: str) -> None:
     """Everything that writes logs writes to a group that is declared here: others would be kept for ever."""
-    for producer, name, what in (*_declared(case, region), *_agents(case, region)):
+    for producer, name, what in (*_declared(case, region), *_programs(case, region), *_agents(case, region)):
         if name is None:
             judgement.lacks(f"{where(producer)}: {what} go nowhere.")
             continue
@@ -101,6 +102,15 @@ def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
             yield item, item.get("CloudWatchLogsLogGroupArn"), "the trail"
         if item.get("S3BucketName") is None:
             yield item, None, "the trail"
+
+
+def _programs(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
+    """What runs, delivers or opens sessions here, and says what it does."""
+    deployment = case.deployment
+    for item in deployment.of_type("AWS::KinesisFirehose::DeliveryStream", region=region):
+        name = item.get("ExtendedS3DestinationConfiguration", "CloudWatchLoggingOptions", "LogGroupName")
+        if name is not None:
+            yield item, name, "its failures"
     for item in deployment.of_type("AWS::Lambda::Function", region=region):
         name = item.get("LoggingConfig", "LogGroup")
         function = deployment.spelled(deployment.name(item) or item.reference)
@@ -127,7 +137,7 @@ def _agents(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
 
 def _written(case: Case, group: Resource) -> bool:
     name = case.deployment.spelled(case.deployment.name(group) or group.reference)
-    writers = (*_declared(case, group.region), *_agents(case, group.region))
+    writers = (*_declared(case, group.region), *_programs(case, group.region), *_agents(case, group.region))
     for _, value, _ in writers:
         if value is not None and (case.deployment.resource(value) is group or case.deployment.spelled(value) == name):
             return True
@@ -247,20 +257,3 @@ def _other_region(case: Case, judgement: Judgement) -> None:
             judgement.found(alarm.resource, "rings in the standby when data stop")
             return
     judgement.lacks(f"No alarm in {standby} rings when {case.regions[0]} is gone: missing data count as fine.")
-
-
-def _aggregation(case: Case, judgement: Judgement) -> None:
-    """Logs leave their region only where that was asked for."""
-    filters = case.deployment.of_type("AWS::Logs::SubscriptionFilter")
-    if case.demand.aggregate_logs:
-        for region in case.regions:
-            groups = case.deployment.of_type(GROUP, region=region)
-            fed = {id(case.deployment.resource(item.get("LogGroupName"))) for item in filters if item.region == region}
-            left = [group for group in groups if id(group) not in fed]
-            if left and len(left) == len(groups):
-                judgement.lacks(f"{region}: logs are not collected, though that was asked for.")
-        return
-    for item in filters:
-        target = case.deployment.resource(item.get("DestinationArn"))
-        if target is None or target.region != item.region:
-            judgement.lacks(f"{where(item)} sends logs out of {item.region}, which was not asked for.")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 from bicoastal.cfn.deployment import Resource
+from bicoastal.cfn.values import Reference
 from bicoastal.review.case import Case
+from bicoastal.review.model.identity import glob
 from bicoastal.review.model.service import Balancer, forwards
 from bicoastal.review.verdict import Judgement, number, where
 
@@ -68,31 +70,27 @@ def _commands(case: Case, judgement: Judgement, region: str) -> None:
 
 
 def _operators(case: Case, judgement: Judgement, region: str) -> None:
-    """A policy for operators, so that nobody needs to be an administrator in an incident."""
+    """Policies for operators, so that nobody needs to be an administrator in an incident or after it."""
     commands = [
-        case.deployment.spelled(case.deployment.name(document) or document.reference)
+        case.deployment.spelled(Reference(document.stack.id, document.logical_id, "Arn"))
         for document in case.deployment.of_type(DOCUMENT, region=region)
         if document.get("DocumentType") == "Command"
     ]
-    policies = case.deployment.of_type("AWS::IAM::ManagedPolicy", region=region)
-    roles = case.deployment.of_type("AWS::IAM::Role", region=region)
-    held = [(policy, list(case.identities.document(policy, ("PolicyDocument",)))) for policy in policies]
-    held += [(role, case.identities.statements(role)) for role in roles]
-    for holder, statements in held:
-        sends = [
-            pattern
-            for one in statements
-            if one.effect == "Allow" and one.matches("ssm:SendCommand")
-            for pattern in one.resources
-        ]
-        promotes = any(
-            one.effect == "Allow" and one.matches("cloudformation:ExecuteChangeSet") and "*" not in one.resources
-            for one in statements
-        )
-        if promotes and all(any(name in pattern or "document/" in pattern for pattern in sends) for name in commands):
-            judgement.found(holder, "operators may move the primary, and no more")
-            return
-    judgement.lacks(f"{region} has no policy that lets operators move the primary without being administrators.")
+    moving, rejoining = [], []
+    for policy in case.deployment.of_type("AWS::IAM::ManagedPolicy", region=region):
+        allowed = [one for one in case.identities.document(policy, ("PolicyDocument",)) if one.effect == "Allow"]
+        sends = [pattern for one in allowed if one.matches("ssm:SendCommand") for pattern in one.resources]
+        updates = any(one.matches("cloudformation:ExecuteChangeSet") and "*" not in one.resources for one in allowed)
+        knows = all(any(glob(pattern, arn) for pattern in sends) for arn in commands)
+        if updates and sends and knows:
+            moving.append(policy)
+        if updates and any(one.matches("rds:CreateDBInstanceReadReplica") for one in allowed):
+            rejoining.append(policy)
+    for found, what in ((moving, "move the primary"), (rejoining, "rebuild the lost side as a replica")):
+        if not found:
+            judgement.lacks(f"{region} has no policy that lets operators {what} without being administrators.")
+        for policy in found[:1]:
+            judgement.found(policy, f"operators may {what}, and no more")
 
 
 def _gate(case: Case, judgement: Judgement, balancer: Balancer) -> None:
