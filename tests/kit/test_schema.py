@@ -251,3 +251,17 @@ def test_a_fence_is_quick_while_sessions_are_busy(migrated: Postgres) -> None:
     for session in busy:
         session.close()
     assert items(migrated) == ["first"]
+
+
+def test_what_the_fence_does_not_reach_holds_no_rows(migrated: Postgres) -> None:
+    """As docs/kit.md says: PostgreSQL lets every role make large objects, and change what is its own."""
+    call(migrated, "bicoastal.fence(1, 'test')")
+    call(migrated, "bicoastal.expel(1000)")
+    with as_app(migrated) as session:
+        session.execute("BEGIN READ WRITE")
+        session.execute("SELECT lo_from_bytea(0, 'x')")
+        session.execute("ALTER ROLE app SET default_transaction_read_only = off")
+        session.execute("COMMIT")
+    with as_app(migrated) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        session.execute("INSERT INTO orders (item) VALUES ('x')")
+    assert items(migrated) == ["first"]
