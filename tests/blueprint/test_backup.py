@@ -97,6 +97,17 @@ class TestRoles:
             if "rds:DeleteDBSnapshot" in statement["Action"]:
                 assert all(item["Fn::Sub"].endswith(":snapshot:awsbackup:*") for item in statement["Resource"])
 
+    def test_a_copy_leaves_the_vault_for_the_other_regions_vault_alone(self) -> None:
+        (inline,) = resource(BACKUP.stack, "BackupRole")["Properties"]["Policies"]
+        statements = {item["Sid"]: item for item in inline["PolicyDocument"]["Statement"]}
+        leaves, arrives = statements["CopyOutOfOurVault"], statements["FillOurVaults"]
+        assert leaves["Action"] == ["backup:CopyFromBackupVault"]
+        assert "backup:CopyIntoBackupVault" in arrives["Action"]
+        assert {"Ref": "OtherBackupVaultArn"} in arrives["Resource"]
+        assert leaves["Condition"] == {"ForAllValues:ArnEquals": {"backup:CopyTargets": {"Ref": "OtherBackupVaultArn"}}}
+        # RDS's recovery points are snapshots: that is the resource which IAM is asked for.
+        assert any(item.get("Fn::Sub", "").endswith(":snapshot:awsbackup:*") for item in leaves["Resource"])
+
     def test_a_restore_cannot_touch_the_database_that_is_in_service(self) -> None:
         (inline,) = resource(BACKUP.stack, "RestoreRole")["Properties"]["Policies"]
         for statement in inline["PolicyDocument"]["Statement"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.manifest import FromOutput, Literal
 from tests.support.regions import HOME, build
 from tests.support.route53 import resolved
@@ -29,3 +30,11 @@ def test_only_aws_issues_certificates_for_the_names_of_a_made_zone() -> None:
     assert stack is not None
     record = resolved(stack, {})["CertificateAuthorities"]
     assert (record["Type"], record["ResourceRecords"]) == ("CAA", ['0 issue "amazon.com"'])
+
+
+def test_no_update_of_a_stack_waits_for_route_53() -> None:
+    """CloudFormation looks typed ids up at each change set; this one would be looked up in us-east-1 (D4)."""
+    for of in (spec(), spec(domain={"name": "orders.example.com", "zone_id": "Z0123456789ABC"})):
+        for stack in compose(of).stacks:
+            for name, parameter in stack.document.get("Parameters", {}).items():
+                assert "Route53" not in parameter["Type"], f"{stack.kind}.{name}"

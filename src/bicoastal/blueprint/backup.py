@@ -160,13 +160,23 @@ def _role(stack: Stack, foundation: Foundation, vault: Vault, boundary: Value) -
     keys = [stack.input(foundation.data_key_arn), stack.input(vault.key_arn), stack.input(vault.key_arn, Where.OTHER)]
     statements = [
         allow("SnapshotOurDatabases", ["rds:CreateDBSnapshot", "rds:AddTagsToResource"], [databases, snapshots]),
-        allow("SeeOurDatabases", ["rds:DescribeDBInstances", "rds:ListTagsForResource"], [databases, *both]),
+        allow(
+            "SeeOurDatabases",
+            ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ListTagsForResource"],
+            [databases, *both],
+        ),
         allow(
             "CopyAndExpireItsOwnSnapshots",
-            ["rds:DescribeDBSnapshots", "rds:CopyDBSnapshot", "rds:AddTagsToResource", "rds:DeleteDBSnapshot"],
+            ["rds:CopyDBSnapshot", "rds:AddTagsToResource", "rds:DeleteDBSnapshot"],
             both,
         ),
         allow("FillOurVaults", ["backup:DescribeBackupVault", "backup:CopyIntoBackupVault"], vaults),
+        allow(
+            "CopyOutOfOurVault",
+            ["backup:CopyFromBackupVault"],
+            [vaults[0], snapshots],
+            {"ForAllValues:ArnEquals": {"backup:CopyTargets": vaults[1]}},
+        ),
         allow("LetRdsUseTheKeys", ["kms:CreateGrant"], keys, {"Bool": {"kms:GrantIsForAWSResource": "true"}}),
         allow(
             "CopyBetweenTheKeys",

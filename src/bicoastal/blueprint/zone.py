@@ -13,7 +13,6 @@ from bicoastal.cfn.intrinsics import Commented, Value, join
 from bicoastal.spec.model import Spec
 
 PARAMETER = "HostedZoneId"
-ZONE_ID_TYPE = "AWS::Route53::HostedZone::Id"
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,14 @@ class Zone:
     created_id: Output | None
 
     def id_for(self, stack: Stack) -> Value:
-        """The zone's id as a parameter of `stack`: wired to the zone's stack, or the spec's own value."""
+        """The zone's id as a parameter of `stack`: wired to the zone's stack, or the spec's own value.
+
+        A plain string: CloudFormation looks a typed zone id up at every change set, in Route 53's API, and recording
+        the switch in `service` would wait for us-east-1 (D4).
+        """
         if self.created_id is not None:
             return stack.input(self.created_id)
-        return stack.setting(PARAMETER, self.existing_id or "", _DESCRIPTION, type_=ZONE_ID_TYPE)
+        return stack.setting(PARAMETER, self.existing_id or "", _DESCRIPTION)
 
 
 _DESCRIPTION = "Public hosted zone of the application's name."
@@ -74,4 +77,4 @@ def zone(spec: Spec) -> Zone:
     )
     servers = join(" ", hosted.att("NameServers"))
     stack.output("NameServers", servers, "To enter at the registrar, or in the parent zone as NS.")
-    return Zone(None, stack, stack.output(PARAMETER, hosted.ref, _DESCRIPTION, type_=ZONE_ID_TYPE))
+    return Zone(None, stack, stack.output(PARAMETER, hosted.ref, _DESCRIPTION))

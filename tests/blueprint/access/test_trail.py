@@ -37,6 +37,13 @@ def test_only_this_trail_writes_into_the_bucket_and_nobody_without_tls() -> None
     assert statements["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_cloudtrail_takes_its_role_without_naming_a_source() -> None:
+    """Its guide: the role for CloudWatch Logs supports neither aws:SourceArn nor aws:SourceAccount."""
+    (statement,) = plain(HOME.resources["TrailDeliveryRole"].get("AssumeRolePolicyDocument", "Statement"))
+    assert statement["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+    assert "Condition" not in statement
+
+
 def test_the_bucket_is_locked_versioned_and_kept() -> None:
     bucket = HOME.resources["TrailBucket"]
     assert plain(bucket.get("ObjectLockConfiguration", "Rule", "DefaultRetention")) == {

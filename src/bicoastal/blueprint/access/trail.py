@@ -15,7 +15,7 @@ from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow, deny, policy, trust
 from bicoastal.blueprint.stack import DataClass, Resource, Stack
 from bicoastal.blueprint.telemetry import trail_log
-from bicoastal.cfn.intrinsics import ACCOUNT, Commented, Value, equals, if_, sub
+from bicoastal.cfn.intrinsics import Commented, Value, equals, if_, sub
 
 KEEP_DAYS = 365
 """Days that the bucket keeps events, locked: an intrusion is often found months later."""
@@ -169,12 +169,7 @@ def _bucket_policy(stack: Stack, bucket: Resource) -> Resource:
 
 
 def _delivery_role(stack: Stack, foundation: Foundation) -> Resource:
-    condition = {
-        "StringEquals": {
-            "aws:SourceAccount": ACCOUNT,
-            "aws:SourceArn": arn("cloudtrail", f"trail/{_trail_name(stack)}"),
-        }
-    }
+    """Trusted without a condition: CloudTrail names no source here, and a trail with such a role is refused."""
     streams = arn(
         "logs", f"log-group:{trail_log(stack.spec)}:log-stream:${{AWS::AccountId}}_CloudTrail_${{AWS::Region}}*"
     )
@@ -184,6 +179,6 @@ def _delivery_role(stack: Stack, foundation: Foundation) -> Resource:
         "TrailDeliveryRole",
         name="trail-delivery",
         description="CloudTrail writes this region's events to their log group.",
-        trusted=trust({"Service": "cloudtrail.amazonaws.com"}, condition),
+        trusted=trust({"Service": "cloudtrail.amazonaws.com"}),
         statements=[allow("WriteTrailLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])],
     )
