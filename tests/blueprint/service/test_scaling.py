@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from bicoastal.blueprint.service.capacity import PROBES_PER_MINUTE
 from bicoastal.cfn.deployment import Resource, Stack
 from bicoastal.spec.model import Spec
-from tests.support.deployed import of_type, service, written_files
+from tests.support.deployed import service, written_files
 from tests.support.specs import spec, valid_specs
 
 
@@ -151,12 +151,34 @@ def test_each_alarm_runs_its_own_policy_and_growing_is_told() -> None:
     assert [str(item) for item in stack.resources["ScaleIn"].items("AlarmActions")] == [
         "${service/us-east-1/ScaleInPolicy}"
     ]
-    steps = {
-        name: [step["ScalingAdjustment"] for step in policy.items("StepAdjustments")]
-        for name, policy in of_type(stack, "AWS::AutoScaling::ScalingPolicy").items()
-    }
-    assert steps == {"ScaleOutPolicy": [1], "ScaleInPolicy": [-1]}
     assert stack.resources["ScaleOutPolicy"].get("EstimatedInstanceWarmup") > 0
+
+
+def added(stack: Stack, minute: Minute, instances: int) -> int:
+    """How many instances one alarm of growing adds, as step scaling takes its steps."""
+    alarm, policy = stack.resources["ScaleOut"], stack.resources["ScaleOutPolicy"]
+    above = (verdict(alarm, minute) or 0) - alarm.get("Threshold")
+    assert policy.get("AdjustmentType") == "PercentChangeInCapacity"
+    (percent,) = [
+        step["ScalingAdjustment"]
+        for step in policy.items("StepAdjustments")
+        if step["MetricIntervalLowerBound"] <= above < step.get("MetricIntervalUpperBound", float("inf"))
+    ]
+    return max(int(instances * percent / 100), int(policy.get("MinAdjustmentMagnitude")))
+
+
+@pytest.mark.parametrize(
+    ("requests", "instances", "more"),
+    [(601, 2, 1), (601, 4, 1), (899, 8, 2), (900, 2, 1), (900, 4, 2), (1200, 2, 2), (5000, 3, 3)],
+)
+def test_a_higher_peak_adds_more_at_once(requests: int, instances: int, more: int) -> None:
+    assert added(service(spec()), Minute(requests=requests, cpu=80, instances=instances), instances) == more
+
+
+def test_shrinking_takes_one_instance_at_a_time() -> None:
+    policy = service(spec()).resources["ScaleInPolicy"]
+    assert policy.get("AdjustmentType") == "ChangeInCapacity"
+    assert policy.items("StepAdjustments") == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": -1}]
 
 
 def test_memory_is_read_under_the_name_and_dimension_that_the_agent_publishes() -> None:

@@ -23,13 +23,20 @@ IN_MINUTES: Final = 15
 _PERIOD_S: Final = 60
 _PROBES: Final = f"{PROBES_PER_MINUTE} / FILL(instances, {{minimum}})"
 OUT: Final = (
-    "IF(FILL(requests, 0) - {probes} > ${{ScaleOutRequests}} AND (FILL(cpu, 0) > ${{ScaleOutCpu}} OR FILL(memory, 0) "
-    "> ${{ScaleOutMemory}}), 1, 0)"
+    "IF(FILL(requests, 0) - {probes} > ${{ScaleOutRequests}}"
+    " AND (FILL(cpu, 0) > ${{ScaleOutCpu}} OR FILL(memory, 0) > ${{ScaleOutMemory}}),"
+    " (FILL(requests, 0) - {probes}) / ${{ScaleOutRequests}}, 0)"
 )
+"""How many times the traffic threshold is passed; 0 while only one of the two is high."""
 IN: Final = (
     "IF(FILL(requests, 0) - {probes} < ${{ScaleInRequests}} AND FILL(cpu, 100) < ${{ScaleInCpu}} AND FILL(memory, "
     "100) <= ${{ScaleOutMemory}}, 1, 0)"
 )
+
+
+_STEPS: Final = ((0.0, 25), (0.5, 50), (1.0, 100))
+"""From so much above the threshold on, so many percent more instances. One at a time would take a quarter of an hour
+for a peak of three times the threshold, as each addition waits for the one before to warm up."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,7 @@ def scaling(stack: Stack, fleet: Fleet, balancer: Balancer, *, topic: Value) -> 
     """Policies, the alarms that run them, and the thresholds as parameters of each region."""
     _parameters(stack)
     probes = _PROBES.format(minimum=stack.spec.instances.min)
-    grow = _policy(stack, "ScaleOutPolicy", fleet, adjustment=1)
-    shrink = _policy(stack, "ScaleInPolicy", fleet, adjustment=-1)
+    grow, shrink = _grow(stack, fleet), _shrink(stack, fleet)
     inputs = _inputs(stack, fleet, balancer)
     stack.add(
         "ScaleOut",
@@ -116,17 +122,41 @@ def _parameters(stack: Stack) -> None:
         stack.setting(name, texts, description, type_="Number", MinValue=1)
 
 
-def _policy(stack: Stack, logical_id: str, fleet: Fleet, *, adjustment: int) -> Resource:
+def _grow(stack: Stack, fleet: Fleet) -> Resource:
+    uppers = [lower for lower, _ in _STEPS[1:]]
+    steps = [
+        {
+            "MetricIntervalLowerBound": lower,
+            **({"MetricIntervalUpperBound": upper} if upper is not None else {}),
+            "ScalingAdjustment": percent,
+        }
+        for (lower, percent), upper in zip(_STEPS, [*uppers, None], strict=True)
+    ]
     return stack.add(
-        logical_id,
+        "ScaleOutPolicy",
+        "AWS::AutoScaling::ScalingPolicy",
+        {
+            "AutoScalingGroupName": fleet.name,
+            "PolicyType": "StepScaling",
+            "AdjustmentType": "PercentChangeInCapacity",
+            "MinAdjustmentMagnitude": 1,
+            "MetricAggregationType": "Maximum",
+            "EstimatedInstanceWarmup": WARMUP_S,
+            "StepAdjustments": steps,
+        },
+    )
+
+
+def _shrink(stack: Stack, fleet: Fleet) -> Resource:
+    return stack.add(
+        "ScaleInPolicy",
         "AWS::AutoScaling::ScalingPolicy",
         {
             "AutoScalingGroupName": fleet.name,
             "PolicyType": "StepScaling",
             "AdjustmentType": "ChangeInCapacity",
             "MetricAggregationType": "Maximum",
-            "EstimatedInstanceWarmup": WARMUP_S if adjustment > 0 else None,
-            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": adjustment}],
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": -1}],
         },
     )
 
