@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from tests.support.instance import PASSWORDS, Instance
+from tests.support.instance import PASSWORDS, Instance, stays
 from tests.support.postgres import Postgres, wait_until
 
 pytestmark = pytest.mark.postgres
@@ -265,3 +266,35 @@ def test_what_the_fence_does_not_reach_holds_no_rows(migrated: Postgres) -> None
     with as_app(migrated) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
         session.execute("INSERT INTO orders (item) VALUES ('x')")
     assert items(migrated) == ["first"]
+
+
+def test_nothing_is_acknowledged_after_expel_has_returned(migrated: Postgres) -> None:
+    """Eight writers that never give up, reconnecting at once; the fence comes in the middle."""
+    acknowledged: list[float] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(psycopg.Error), as_app(migrated) as session:
+                while not stop.is_set():
+                    session.execute("BEGIN READ WRITE")
+                    session.execute("INSERT INTO orders (item) VALUES ('x')")
+                    session.execute("COMMIT")
+                    acknowledged.append(time.monotonic())
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until("all of them write", lambda: len(acknowledged) > 100)
+
+    call(migrated, "bicoastal.fence(2, 'superseded')")
+    assert call(migrated, "bicoastal.expel(2000)") == 0
+    fenced = time.monotonic()
+    stored = len(items(migrated))
+    stays("not one row more", lambda: len(items(migrated)) == stored, 1.0)
+
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert max(acknowledged) <= fenced
+    assert stored - 1 >= len(acknowledged), "what was acknowledged is there"
