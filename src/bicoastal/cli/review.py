@@ -14,6 +14,7 @@ from bicoastal.review.report import as_json, as_text
 from bicoastal.review.verdict import Verdict
 
 DEFAULT_SPEC = Path("bicoastal.yaml")
+DEFAULT_FOLDER = Path("deployment")
 
 
 @click.command("review")
@@ -41,7 +42,9 @@ def command(
     PATH is the folder that `synth` wrote (deployment/, if none is named), or templates of anybody's.
     Ends with 0 when every row is delivered, 1 when one is not.
     """
-    deployment = read_deployment(paths or (Path("deployment"),), _placed(regions))
+    if not paths and not DEFAULT_FOLDER.exists():
+        raise click.UsageError("There is no deployment/ here: `bicoastal synth` writes it. Or name your templates.")
+    deployment = read_deployment(paths or (DEFAULT_FOLDER,), _placed(regions))
     rows = judge_all(deployment, _demand(spec, deployment))
     if form == "json":
         click.echo(as_json(rows, deployment), nl=False)
