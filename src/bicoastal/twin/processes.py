@@ -1,8 +1,8 @@
 """Servers as child processes: started, awaited by their own protocol, ended, and never left behind.
 
 Three things see to the last one. The kernel signals a child when we die (`launch`). A register on disk holds the id and
-start time of each, so that after a crash `end_leftovers` ends exactly what is left, and nothing that merely has the same
-id. And every failure to start ends what was started. A program has a session of its own: its children end with it.
+start time of each, so that after a crash `end_leftovers` ends exactly what is left, and nothing that got the same id
+since. And every failure to start ends what was started. A program has a session of its own: its children end with it.
 
 Linux alone: start times and sessions are read from /proc.
 """
@@ -32,7 +32,7 @@ _POLL_S = 0.01
 _LOG_LINES = 5
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _spawner = ThreadPoolExecutor(1, "twin-spawner")
-"""The kernel's signal on the parent's death is bound to the thread that forked: this one lives as long as the process."""
+"""The kernel's signal on the parent's death is bound to the thread that forked: this one lives as long as we do."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,19 @@ class Process:
             self.stop(0)
             raise
 
+    def wait_until_ended(self, deadline_s: float) -> None:
+        """Wait for an end with exit code 0. Raises SystemFault with the end of the log otherwise; it is then gone."""
+        try:
+            if self._child is None:
+                raise RuntimeError(f"{self.program.name} was not started")
+            self._child.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise SystemFault(f"{self.program.name}: not done after {deadline_s:g} s.\n{self._said()}") from None
+        finally:
+            self.kill()
+        if self.exit_code:
+            raise SystemFault(f"{self.program.name} ended{self._how()}.\n{self._said()}")
+
     def stop(self, grace_s: float = STOP_S) -> None:
         """Ask it to end; what has not ended after `grace_s`, or is left of its children, is killed."""
         if self._child is None:
@@ -160,13 +173,18 @@ class Process:
         return "".join(f"    {line}\n" for line in lines) + f"    -> See {self.log}."
 
 
-def run(home: Home, name: str, *command: str | Path, environment: Mapping[str, str] | None = None, within_s: float) -> str:
-    """Run a program of the servers' account to its end, and return what it printed. Raises SystemFault with what it said."""
-    log = home.log("programs", f"{name}-{os.urandom(4).hex()}".replace("/", "-").replace(" ", "-"))
-    process = Process(home, Program(name, command, environment or {}), log)
+def run(home: Home, program: Program, within_s: float) -> str:
+    """Run a program to its end and return what it printed.
+
+    Raises SystemFault with the end of that when its exit code is not 0 or it is not done in time; it is then gone.
+    """
+    log = home.log("programs", f"{program.command[0]}-{os.urandom(4).hex()}".rpartition("/")[2])
+    process = Process(home, program, log)
     process.start()
     process.wait_until_ended(within_s)
-    return ""
+    said = log.read_text(errors="replace")
+    log.unlink()
+    return said
 
 
 @dataclass(frozen=True)
@@ -269,5 +287,5 @@ def _boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         raise SystemFault(
-            f"the twin runs on Linux: this system ({sys.platform}) has no /proc.\n    -> Use Linux, or a Linux container."
+            f"the twin runs on Linux: this system ({sys.platform}) has no /proc.\n    -> Use Linux, or a container."
         ) from None
