@@ -7,11 +7,14 @@ import http.client
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from bicoastal.kit.daemon import notify
 from tests.support.instance import PASSWORDS, Instance, stays
 from tests.support.postgres import Pair, Postgres, wait_until
 
@@ -256,6 +259,17 @@ def test_promotion_carries_the_fence_and_unfence_lifts_it(pair: Pair, home: Inst
     assert heartbeat(pair.replica)[:2] == ("us-west-2", away.id)  # type: ignore[index]
     away.witness.say(2, "us-west-2")
     stays("it is not fenced by its own epoch", lambda: fence_reason(pair.replica) is None, 1)
+
+
+def test_systemd_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    notify("READY=1")  # not started by systemd: nothing happens
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+        door.bind(str(tmp_path / "notify"))
+        door.settimeout(2)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify("WATCHDOG=1")
+        assert door.recv(64) == b"WATCHDOG=1"
+    notify("WATCHDOG=1")  # nobody listens any more: nothing happens
 
 
 def test_it_ends_cleanly(home: Instance) -> None:

@@ -19,7 +19,8 @@ class Publisher:
         for name, value in values.items():
             if value is not None:
                 # A leading sign would make StatsD add to the gauge instead of setting it.
-                self._send(f"{name}:{max(value, 0):.10g}|g")
+                # No exponent either: not every listener reads one.
+                self._send(f"{name}:{max(value, 0):.3f}|g")
 
     def count(self, name: str, times: int = 1) -> None:
         """Add to a counter."""
