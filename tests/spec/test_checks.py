@@ -202,6 +202,7 @@ def test_the_application() -> None:
         "app.health_path: 'healthz?x=1' does not fit -> "
         "Write a path that begins with `/`, without query, such as `/healthz`."
     ]
+    assert app(health_path="/" + "a" * 128) == ["app.health_path: 129 characters are too many -> Write at most 128."]
     assert app(release_command="") == ["app.release_command: '' does not fit -> Write a command on one line."]
     assert app(command="a\nb") == ["app.command: 'a\\nb' does not fit -> Write a command on one line."]
     assert app(folder="/srv/app") == [

@@ -188,9 +188,9 @@ class App(Model):
     """Starts the server, in the folder; it must listen on `$HOST:$PORT`."""
     port: Annotated[Whole, Field(ge=1024, le=65535)] = 8080
     """TCP port that the application listens on."""
-    health_path: Annotated[str, StringConstraints(pattern=HEALTH_PATH, max_length=255)] = "/healthz"
+    health_path: Annotated[str, StringConstraints(pattern=HEALTH_PATH, max_length=128)] = "/healthz"
     """Answers 200 while this server can serve, whatever the database does: a health check that asks the database takes
-    every server down with it."""
+    every server down with it. At most 128 characters, the limit of a load balancer's rule."""
     packages: Annotated[tuple[Package, ...], Field(max_length=100)] = ()
     """Packages of the operating system (Amazon Linux 2023) to install."""
     environment: Annotated[Mapping[Variable, str], Field(max_length=100)] = Field(default_factory=dict)
