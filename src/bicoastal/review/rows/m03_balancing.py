@@ -228,31 +228,28 @@ def _spill_over(case: Case, judgement: Judgement) -> None:
 
 
 def _limits(case: Case, region: str) -> list[float]:
-    """Requests per target at which checks on alarms of a region change."""
-    found = set()
+    """Requests per target at which each check on an alarm of a region changes, in order."""
+    found = []
     for check in case.names.checks:
         alarm = case.resolution.alarm_of(check)
-        if alarm and alarm.resource.region == region and alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget"):
-            found.add(alarm.threshold or 0.0)
-            for text in case.signals.unpublished(alarm):
-                found.discard(text)
+        if alarm is None or alarm.threshold is None or alarm.resource.region != region:
+            continue
+        if alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget") and not list(case.signals.unpublished(alarm)):
+            found.append(alarm.threshold)
     return sorted(found)
 
 
 def _by_and_by(case: Case, judgement: Judgement, name: str, standby: str) -> None:
     """One step would empty a region at once, and fill it again at once."""
     limits = _limits(case, standby)
-    shares = [
-        case.resolution.shares(
-            name, Situation(at_maximum=frozenset({standby}), load={standby: limit + 1}), near=standby
-        ).get(standby, 0.0)
-        for limit in limits
-    ]
-    steps = len(limits)
-    wanted = [(steps - step) / steps for step in range(1, steps + 1)]
-    if steps < 4 or any(abs(share - part) > 0.01 for share, part in zip(shares, wanted, strict=True)):
-        spoken = ", ".join(f"{share:.0%}" for share in shares) or "none"
-        judgement.lacks(f"The users of {standby} do not leave by equal parts; shares that stay: {spoken}.")
+    if len(limits) < 4:
+        judgement.lacks(f"The users of {standby} do not leave by quarters: {len(limits)} limits decide.")
+    for limit in sorted(set(limits)):
+        full = Situation(at_maximum=frozenset({standby}), load={standby: limit + 0.5})
+        stays = case.resolution.shares(name, full, near=standby).get(standby, 0.0)
+        wanted = sum(other > limit + 0.5 for other in limits) / len(limits)
+        if abs(stays - wanted) > 0.01:
+            judgement.lacks(f"Of the users of {standby}, {stays:.0%} stay at {limit:g} requests, not {wanted:.0%}.")
     for check in case.names.checks:
         alarm = case.resolution.alarm_of(check)
         if check.get("HealthCheckConfig", "Type") != "CLOUDWATCH_METRIC":

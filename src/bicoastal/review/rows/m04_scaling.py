@@ -153,13 +153,15 @@ def _grows(case: Case, judgement: Judgement, alarm: Alarm, region: RegionDemand)
         limits[kind] = limit = trigger.limit(kind)
         if limit is None or limit <= 0:
             judgement.lacks(f"{where(alarm.resource)} has no threshold above zero for {kind}.")
-        elif wanted is not None and not wanted <= limit <= wanted * (1.25 if kind == "traffic" else 1) + 0.01:
+        elif wanted is not None and not wanted <= limit <= wanted * 1.001 + (_PROBES if kind == "traffic" else 0):
             # The balancer counts health checkers' probes: a traffic threshold lies a little above the users' own.
             judgement.lacks(f"{where(alarm.resource)}: the threshold for {kind} is {limit:.0f}, not {wanted}.")
     spoken = ", ".join(f"{kind} {limit:.0f}" for kind, limit in limits.items() if limit is not None)
     judgement.found(alarm.resource, f"grows on traffic AND (CPU or memory), over {spoken}", "Metrics")
 
 
+_PROBES = 120
+"""Requests a minute of Route 53's health checkers, generously: all of them at one instance."""
 _WANTED = (False, False, False, False, False, True, True, True)
 """Rings or not, by traffic, cpu, memory over their thresholds: 000, 001, ... 111."""
 
