@@ -18,6 +18,8 @@ COMMANDS = {
     "init": "write bicoastal.yaml and the sample application",
     "synth": "write the templates of both regions and what deploys them",
     "review": "hold templates against what was asked",
+    "plan": "show what a deploy would change",
+    "deploy": "create or change every stack in both regions",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

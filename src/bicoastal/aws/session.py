@@ -1,0 +1,71 @@
+"""Clients for any service and region, with deadlines, standard retries and the call log.
+
+Clients are made once for each service and region and shared by threads. Credentials and endpoints come from where
+every AWS tool takes them: AWS_PROFILE, AWS_ENDPOINT_URL, the shared configuration files.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from bicoastal.aws.calls import CallLog
+from bicoastal.aws.faults import aws_faults
+
+if TYPE_CHECKING:
+    from boto3.session import Session as Boto3Session
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+CONNECTIONS = 32
+"""Kept open for each service and region: as many as stacks that are deployed there at once."""
+ATTEMPTS = 6
+"""With botocore's standard mode: throttling and transient faults are retried with exponential backoff and jitter."""
+
+
+class Session:
+    """Gives clients; one for a command."""
+
+    def __init__(
+        self,
+        log: CallLog | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        boto3: Boto3Session | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        """`attempts` counts the first one; `boto3` and `endpoint_url` stand in for what the environment says."""
+        self.log = log or CallLog()
+        self._attempts = attempts
+        self._boto3 = boto3
+        self._endpoint_url = endpoint_url
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, region: str) -> Any:
+        """The boto3 client for a service in a region. Raises SystemFault where no credentials can be found."""
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._make(service, region)
+            return self._clients[service, region]
+
+    def _make(self, service: str, region: str) -> Any:
+        from boto3.session import Session as Boto3Session  # noqa: PLC0415 - 0.3 s that only those who call AWS pay
+        from botocore.config import Config  # noqa: PLC0415
+
+        with aws_faults(f"making a client for {service} in {region}"):
+            self._boto3 = self._boto3 or Boto3Session()
+            client = self._boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint_url,
+                config=Config(
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    read_timeout=READ_TIMEOUT_S,
+                    max_pool_connections=CONNECTIONS,
+                    retries={"mode": "standard", "total_max_attempts": self._attempts},
+                    user_agent_extra="bicoastal",
+                ),
+            )
+        self.log.watch(client)
+        return client

@@ -1,0 +1,87 @@
+"""`bicoastal deploy`: create or change every stack in both regions."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import click
+
+from bicoastal.aws.trust_store import database_certificates
+from bicoastal.cli.package import allow_option, folder_argument, new_image_option, package, session, spec_option
+from bicoastal.cli.progress import Progress
+from bicoastal.core.errors import BicoastalError
+from bicoastal.deploy.deployment import Result, Wishes, deploy
+from bicoastal.deploy.moments import End
+
+_INTERRUPTED = 130
+"""What shells say of a command that was ended by Ctrl-C."""
+
+
+@click.command("deploy")
+@folder_argument
+@spec_option
+@allow_option
+@new_image_option
+@click.option(
+    "--database-ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="BICOASTAL_DATABASE_CA",
+    show_envvar=True,
+    help="Certificates (PEM) that sign the database's; by default those that AWS publishes for RDS.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    folder: Path | None,
+    spec: Path,
+    *,
+    allowed: tuple[str, ...],
+    new_image: bool,
+    database_ca: Path | None,
+) -> None:
+    """Create or change every stack in both regions, each as soon as what it needs is there.
+
+    DEPLOYMENT is a folder that `synth` wrote; without one, what the spec says. Roles and switches that operations have
+    set are kept. Ended or killed at any point, the same command carries on. Nothing stateful is replaced or removed
+    without --allow-replacement.
+    """
+    what = package(spec, folder, database_certificates(database_ca))
+    calls = session("deploy", what.name)
+    stop = threading.Event()
+    width = max(len(entry.id) for entry in what.manifest.stacks)
+    result: Result | None = None
+    with Progress(width=width) as progress:
+        try:
+            result = deploy(calls, what, Wishes(allowed, new_image), progress, stop)
+        except KeyboardInterrupt:
+            stop.set()
+            running = progress.running
+    if result is None:
+        click.echo(_interrupted(running), err=True)
+        context.exit(_INTERRUPTED)
+    assert result is not None  # noqa: S101 - exit does not return, which its type does not say
+    for line, color in _ending(result):
+        click.secho(line, fg=color or None)
+    if calls.log.file is not None:
+        click.echo(f"{len(calls.log.calls)} calls to AWS are logged in {calls.log.file}")
+    context.exit(result.exit_code)
+
+
+def _interrupted(running: list[str]) -> str:
+    at_aws = f"AWS goes on with {', '.join(running)}" if running else "Nothing runs at AWS"
+    return f"Ended by you. {at_aws}.\n    -> The same command carries on from what it finds."
+
+
+def _ending(result: Result) -> list[tuple[str, str]]:
+    lines = [(str(problem), "yellow") for problem in result.problems]
+    if result.unchanged:
+        return [*lines, (f"Nothing to change: all {len(result.stacks)} stacks are as they should be.", "green")]
+    for name, outcome in result.outcomes.items():
+        if isinstance(outcome.error, BicoastalError):
+            lines += [(line, "red") for line in str(outcome.error).splitlines()]
+        elif outcome.end is End.SKIPPED:
+            lines.append((f"{name}: skipped, because it needs {outcome.because}", "yellow"))
+    ends = [outcome.end for outcome in result.outcomes.values()]
+    told = ", ".join(f"{ends.count(end)} {end}" for end in End if end in ends)
+    return [*lines, (f"{told}.", "green" if result.exit_code == 0 else "")]

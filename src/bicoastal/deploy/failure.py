@@ -1,0 +1,59 @@
+"""Why a stack failed, for its reader: the first cause, the line of the template, what was undone, the next move."""
+
+from __future__ import annotations
+
+from bicoastal.cfn.manifest import StackEntry
+from bicoastal.cfn.reader import parse_template
+from bicoastal.core.errors import SystemFault
+from bicoastal.deploy.package import Package
+from bicoastal.stacks.view import Condition, StackView
+from bicoastal.stacks.watch import Event, StackFailed, first_cause, undone
+
+_NAMED = 6
+
+
+class DeployFailed(SystemFault):
+    """A stack did not become what it should be."""
+
+    def __init__(self, entry: StackEntry, fault: StackFailed, package: Package) -> None:
+        self.entry = entry
+        self.cause = fault.cause
+        lines = [f"{entry.id}: {fault.stack.name} is {fault.stack.status}."]
+        lines += [f"    {text}" for text in _cause(entry, fault.stack, fault.cause, package)]
+        lines += [f"    {text}" for text in _undone(fault)]
+        lines.append(f"    -> {fault.remedy}")
+        super().__init__("\n".join(lines))
+
+
+def failed(entry: StackEntry, now: StackView, events: list[Event], package: Package) -> DeployFailed:
+    """For a stack whose creation or update failed."""
+    if now.condition is Condition.STUCK:
+        remedy = "The rollback itself failed: mend what it names; `bicoastal deploy` then continues the rollback."
+    elif now.condition is Condition.UNBORN:
+        remedy = "Mend that, then run `bicoastal deploy` again: it deletes what is left of the stack and creates it."
+    else:
+        remedy = "Mend that, then run `bicoastal deploy` again: the stack is as it was before."
+    return DeployFailed(entry, StackFailed(now, events, remedy), package)
+
+
+def _cause(entry: StackEntry, now: StackView, cause: Event | None, package: Package) -> list[str]:
+    if cause is None:
+        return [f"CloudFormation gave no first cause. {now.reason}".rstrip()]
+    path = ("Resources", cause.logical_id)
+    where = parse_template(package.template(entry), entry.template).location(path)
+    return [f"First cause: {cause.logical_id} ({cause.type}): {cause.reason or cause.status}", f"It is at {where}"]
+
+
+def _undone(fault: StackFailed) -> list[str]:
+    names = undone(fault.events)
+    cause = first_cause(fault.events)
+    if fault.stack.condition is Condition.STUCK:
+        left = [event for event in fault.events if event.failed and not event.of_stack and event != cause]
+        return [
+            f"The rollback failed at {', '.join(dict.fromkeys(event.logical_id for event in left)) or 'the stack'}."
+        ]
+    if not names:
+        return ["Nothing had to be rolled back."]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    what = "deleted again" if fault.stack.condition is Condition.UNBORN else "put back as they were"
+    return [f"Rolled back: {', '.join(names[:_NAMED])}{more} {what}."]

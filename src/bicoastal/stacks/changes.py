@@ -1,0 +1,187 @@
+"""What would change, as CloudFormation itself says it, and doing exactly that.
+
+A change set is proposed, read, then executed or discarded. The proposal is frozen data: what is printed, what is judged
+and what is executed are the same object.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bicoastal.aws.faults import aws_faults
+from bicoastal.aws.session import Session
+from bicoastal.aws.waiting import Waiter
+from bicoastal.core.errors import SystemFault
+from bicoastal.stacks.view import Condition, StackView
+
+PROPOSAL_DEADLINE_S = 300.0
+INLINE_BYTES = 51_200
+"""CloudFormation takes a longer template from S3 only."""
+PREFIX = "bicoastal-"
+"""Begins the name of every change set of ours."""
+_NOTHING = ("didn't contain changes", "no updates are to be performed", "did not contain changes")
+"""How CloudFormation says, as a failure, that there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a stack should be."""
+
+    name: str
+    region: str
+    template_body: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    capabilities: tuple[str, ...] = ()
+    template_url: str = ""
+    """Where the same text was uploaded: needed for more than `INLINE_BYTES`."""
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """A property that would change, and whether that makes the resource anew."""
+
+    name: str
+    recreation: str
+    """`Never`, `Conditionally` or `Always`."""
+    cause: str = ""
+    """The parameter, or the resource's attribute, that changes it; empty for an edited template."""
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """What would happen to one resource."""
+
+    action: str
+    """`Add`, `Modify`, `Remove`, `Import` or `Dynamic` (known only when it runs)."""
+    logical_id: str
+    type: str
+    physical_id: str = ""
+    replacement: str = ""
+    """`True`, `False` or `Conditional`; empty where nothing is there yet."""
+    properties: tuple[PropertyChange, ...] = ()
+
+    @property
+    def replaces(self) -> bool:
+        """The resource may be made anew: so it is, unless AWS says for certain that it is not."""
+        return self.replacement in ("True", "Conditional")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change set that was read."""
+
+    stack: str
+    region: str
+    id: str
+    creates: bool
+    changes: tuple[ResourceChange, ...]
+    desired: Desired
+
+    @property
+    def empty(self) -> bool:
+        """Nothing would change."""
+        return not self.changes and not self.creates
+
+
+def propose(session: Session, desired: Desired, current: StackView | None) -> Proposal:
+    """Ask CloudFormation what would change. Raises SystemFault when it can't say.
+
+    An empty proposal has been discarded already. `current` must be settled, empty or None (`recovery` sees to that).
+    A creation takes in what an earlier stack of this name left behind under a name of its own (retained buckets).
+    """
+    creates = current is None or current.condition is Condition.EMPTY
+    client = session.client("cloudformation", desired.region)
+    doing = f"proposing changes to {desired.name} in {desired.region}"
+    template = (
+        {"TemplateURL": desired.template_url} if desired.template_url else {"TemplateBody": desired.template_body}
+    )
+    with aws_faults(doing):
+        made = client.create_change_set(
+            StackName=desired.name,
+            ChangeSetName=f"{PREFIX}{uuid.uuid4().hex}",
+            ChangeSetType="CREATE" if creates else "UPDATE",
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in desired.parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in desired.tags.items()],
+            Capabilities=list(desired.capabilities),
+            ImportExistingResources=creates,
+            **template,
+        )
+        answer = _read(client, made, doing)
+        if answer["Status"] == "FAILED":
+            reason = answer.get("StatusReason", "no reason given")
+            _drop(client, made["Id"], made["StackId"], with_stack=creates)
+            if any(words in reason.lower() for words in _NOTHING):
+                return Proposal(desired.name, desired.region, made["Id"], creates=False, changes=(), desired=desired)
+            raise SystemFault(f"{doing}: {reason}")
+        changes = [_change(item["ResourceChange"]) for item in _all_changes(client, made, answer)]
+    return Proposal(desired.name, desired.region, made["Id"], creates, tuple(changes), desired)
+
+
+def _read(client: Any, made: Mapping[str, str], doing: str) -> Mapping[str, Any]:
+    for _ in Waiter(PROPOSAL_DEADLINE_S, doing):
+        answer: Mapping[str, Any] = client.describe_change_set(ChangeSetName=made["Id"], StackName=made["StackId"])
+        if answer["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            return answer
+    raise AssertionError("a waiter ends by its deadline")
+
+
+def execute(session: Session, proposal: Proposal, *, disable_rollback: bool = False) -> None:
+    """Start what was proposed; `watch.settle` sees it end.
+
+    `disable_rollback` leaves a failed update where it stopped: after a promotion, nothing may go back (D2).
+    """
+    with aws_faults(f"changing {proposal.stack} in {proposal.region}"):
+        session.client("cloudformation", proposal.region).execute_change_set(
+            ChangeSetName=proposal.id, StackName=proposal.stack, DisableRollback=disable_rollback
+        )
+
+
+def protect(session: Session, name: str, region: str, *, on: bool) -> None:
+    """Set or lift termination protection."""
+    with aws_faults(f"{'setting' if on else 'lifting'} the termination protection of {name} in {region}"):
+        session.client("cloudformation", region).update_termination_protection(
+            StackName=name, EnableTerminationProtection=on
+        )
+
+
+def discard(session: Session, proposal: Proposal) -> None:
+    """Forget a proposal; a stack that only it had made goes with it."""
+    with aws_faults(f"discarding the proposed changes to {proposal.stack} in {proposal.region}"):
+        client = session.client("cloudformation", proposal.region)
+        _drop(client, proposal.id, proposal.stack, with_stack=proposal.creates)
+
+
+def _drop(client: Any, change_set: str, stack: str, *, with_stack: bool) -> None:
+    client.delete_change_set(ChangeSetName=change_set, StackName=stack)
+    if with_stack:
+        client.delete_stack(StackName=stack)
+
+
+def _all_changes(client: Any, made: Mapping[str, str], answer: Mapping[str, Any]) -> list[Any]:
+    found = list(answer.get("Changes", ()))
+    while token := answer.get("NextToken"):
+        answer = client.describe_change_set(ChangeSetName=made["Id"], StackName=made["StackId"], NextToken=token)
+        found += answer.get("Changes", ())
+    return found
+
+
+def _change(data: Mapping[str, Any]) -> ResourceChange:
+    properties = {
+        target["Name"]: PropertyChange(
+            target["Name"], target.get("RequiresRecreation", "Never"), detail.get("CausingEntity", "")
+        )
+        for detail in data.get("Details", ())
+        if (target := detail.get("Target", {})).get("Attribute") == "Properties" and target.get("Name")
+    }
+    return ResourceChange(
+        action=data["Action"],
+        logical_id=data["LogicalResourceId"],
+        type=data["ResourceType"],
+        physical_id=data.get("PhysicalResourceId", ""),
+        replacement=data.get("Replacement", ""),
+        properties=tuple(properties[name] for name in sorted(properties)),
+    )
