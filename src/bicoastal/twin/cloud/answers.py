@@ -156,7 +156,7 @@ def _element(name: str, value: Json) -> str:
     elif isinstance(value, bool):
         inner = str(value).lower()
     else:
-        inner = escape(str(value))
+        inner = value if isinstance(value, Raw) else escape(str(value))
     return f"<{name}>{inner}</{name}>"
 
 
@@ -166,3 +166,9 @@ class Items:
     def __init__(self, name: str, items: list[Json]) -> None:
         self.name = name
         self.items = items
+
+
+class Raw(str):
+    """XML that is written already."""
+
+    __slots__ = ()

@@ -131,6 +131,13 @@ def of_service(service: str, name: str) -> Any:
     return getattr(_module(f"ministack.services.{service}"), name)
 
 
+def replace_in_service(service: str, name: str, new: Callable[..., Any]) -> None:
+    """Put a function of ours in the place of a private one, which it may call."""
+    module = _module(f"ministack.services.{service}")
+    assert hasattr(module, name), f"{service} has no {name}"
+    setattr(module, name, new)
+
+
 def provisioners() -> Any:
     """CloudFormation's resource types: how each is made, tagged and replaced."""
     return _module("ministack.services.cloudformation.provisioners")
@@ -139,6 +146,11 @@ def provisioners() -> Any:
 def stacks() -> Any:
     """CloudFormation's operations on stacks, which call the former."""
     return _module("ministack.services.cloudformation.stacks")
+
+
+def cloudformation(part: str) -> Any:
+    """A module of CloudFormation's engine."""
+    return _module(f"ministack.services.cloudformation.{part}")
 
 
 def service_handlers() -> MutableMapping[str, Callable[..., Any]]:

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from bicoastal.twin.cloud import registry
-from bicoastal.twin.cloud.handlers import ec2, network_acls
+from bicoastal.twin.cloud.handlers import (
+    backup,
+    cloudformation,
+    cloudtrail,
+    cloudwatch,
+    ec2,
+    network_acls,
+    rds,
+    route53,
+    secretsmanager,
+    ssm,
+    wafv2,
+)
 
 
 def install() -> None:
     """Put types, actions and checks in place; once, before the first request."""
-    for module in (ec2, network_acls):
+    for module in (backup, cloudtrail, cloudwatch, ec2, network_acls, rds, route53, secretsmanager, ssm, wafv2):
         for kind in module.TYPES:
             registry.register(kind)
     registry.ec2_actions({**ec2.ACTIONS, **network_acls.ACTIONS})
+    registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
+    registry.json_actions("ssm", ssm.ACTIONS)
+    registry.json_actions("wafv2", wafv2.ACTIONS)
+    registry.rest_routes("backup", backup.route)
     registry.extend("AWS::EC2::Route", before=ec2.check_route)
+    rds.complete_answers()
+    cloudformation.install()
     registry.check_everything()

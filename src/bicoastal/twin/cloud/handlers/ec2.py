@@ -85,7 +85,7 @@ class Address(ResourceType):
     def create(self, wanted: Wanted) -> Made:
         """Allocate it; for an instance it is associated by who launches that."""
         id_ = new_id("eipalloc")
-        address = f"198.51.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"  # of TEST-NET-2's neighborhood
+        address = f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"  # routed nowhere: RFC 2544
         emulator.store("ec2", "_addresses")[id_] = {
             "AllocationId": id_,
             "PublicIp": address,

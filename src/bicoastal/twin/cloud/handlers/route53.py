@@ -1,0 +1,110 @@
+"""Route 53's health checks as a CloudFormation type, with the rules that Route 53 applies to each kind."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, ServiceError, Wanted
+
+Json = Any
+_ENDPOINT = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
+_PLAIN_STATISTICS = ("Average", "Sum", "Minimum", "Maximum", "SampleCount")
+
+
+class HealthCheck(ResourceType):
+    """A health check: of an endpoint, of an alarm, or calculated."""
+
+    type = "AWS::Route53::HealthCheck"
+
+    def create(self, wanted: Wanted) -> Made:
+        """Make it."""
+        config = _config(wanted)
+        id_ = "-".join(secrets.token_hex(size) for size in (4, 2, 2, 2, 6))
+        emulator.store("route53", "_health_checks")[id_] = {
+            "id": id_,
+            "caller_reference": f"{wanted.stack}-{wanted.logical_id}-{secrets.token_hex(4)}",
+            "config": config,
+            "version": 1,
+        }
+        _put_tags(id_, wanted.tags)
+        return Made(id_, {"HealthCheckId": id_})
+
+    def update(self, id_: str, was: Wanted, wanted: Wanted) -> Made:
+        """Everything but type, interval and latency measurement changes in place."""
+        before, after = was.get("HealthCheckConfig"), wanted.get("HealthCheckConfig")
+        if any(before.get(name) != after.get(name) for name in ("Type", "MeasureLatency", "RequestInterval")):
+            return self.create(wanted)
+        record = emulator.store("route53", "_health_checks")[id_]
+        record["config"] = _config(wanted)
+        record["version"] += 1
+        _put_tags(id_, wanted.tags)
+        return Made(id_, {"HealthCheckId": id_})
+
+    def delete(self, id_: str, was: Wanted) -> None:
+        """Remove it. Route 53 refuses it while a calculated check counts it."""
+        checks = emulator.store("route53", "_health_checks")
+        parents = [key for key, other in checks.items() if id_ in other["config"].get("ChildHealthChecks", ())]
+        if parents:
+            raise ServiceError("HealthCheckInUse", f"Health check {id_} is a child of {', '.join(parents)}.")
+        checks.pop(id_, None)
+        emulator.store("route53", "_tags").pop(("healthcheck", id_), None)
+
+
+def _config(wanted: Wanted) -> dict[str, Json]:
+    config = dict(wanted.get("HealthCheckConfig"))
+    match config["Type"]:
+        case "CALCULATED":
+            _check_calculated(config)
+        case "CLOUDWATCH_METRIC":
+            _check_alarm(config)
+        case kind if kind in _ENDPOINT:
+            _check_endpoint(config)
+    return config
+
+
+def _check_endpoint(config: Mapping[str, Json]) -> None:
+    if not config.get("FullyQualifiedDomainName") and not config.get("IPAddress"):
+        raise Refused("Invalid parameter: a domain name or an IP address is required (InvalidInput)")
+    if config["Type"].endswith("STR_MATCH") != bool(config.get("SearchString")):
+        raise Refused("SearchString is for string matches, and required there (InvalidInput)")
+    if config.get("RequestInterval", 30) not in (10, 30):
+        raise Refused("RequestInterval is 10 or 30 seconds (InvalidInput)")
+    if config.get("ResourcePath") and config["Type"] == "TCP":
+        raise Refused("ResourcePath is not for TCP (InvalidInput)")
+
+
+def _check_calculated(config: Mapping[str, Json]) -> None:
+    checks = emulator.store("route53", "_health_checks")
+    for child in config.get("ChildHealthChecks", ()):
+        if checks[child]["config"]["Type"] == "CALCULATED":
+            raise Refused(f"A calculated health check cannot monitor {child}, which is calculated (InvalidInput)")
+    if int(config.get("HealthThreshold", 0)) > len(config.get("ChildHealthChecks", ())):
+        raise Refused("HealthThreshold is above the number of children (InvalidInput)")
+
+
+def _check_alarm(config: Mapping[str, Json]) -> None:
+    """Route 53 reads the alarm's metric itself, so it takes the plain ones only."""
+    identifier = config.get("AlarmIdentifier") or {}
+    with emulator.in_region(identifier.get("Region", emulator.region())):
+        alarm = emulator.store("cloudwatch", "_alarms").get(identifier.get("Name"))
+    if alarm is None:
+        raise Refused(f"The alarm {identifier.get('Name')} does not exist in {identifier.get('Region')} (InvalidInput)")
+    if alarm.get("Metrics"):
+        raise Refused("Route 53 does not support alarms that use metric math (InvalidInput)")
+    if alarm.get("ExtendedStatistic") or alarm.get("Statistic") not in _PLAIN_STATISTICS:
+        raise Refused("Route 53 does not support alarms on percentiles (InvalidInput)")
+    if int(alarm.get("Period", 60)) < 60:
+        raise Refused("Route 53 does not support high-resolution alarms (InvalidInput)")
+    evaluated = int(alarm.get("EvaluationPeriods", 1))
+    if int(alarm.get("DatapointsToAlarm") or evaluated) != evaluated:
+        raise Refused("Route 53 does not support M out of N alarms (InvalidInput)")
+
+
+def _put_tags(id_: str, tags: Mapping[str, str]) -> None:
+    emulator.store("route53", "_tags")[("healthcheck", id_)] = dict(tags)  # type: ignore[index]
+
+
+TYPES = (HealthCheck(),)
