@@ -116,7 +116,8 @@ def _measure(folder: Path) -> None:
 
 def _application_files(folder: Path, shown: Path | None = None) -> Iterator[tuple[str, bytes | str, int]]:
     """Name, content (a text is a link's target) and mode of everything to ship; `shown` stands in messages."""
-    for path in _application_paths(folder, shown or folder):
+    # All of it is judged before any of it is read: a refusal must not cost a minute of compressing.
+    for path in list(_application_paths(folder, shown or folder)):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             yield name, str(path.readlink()), 0o777
