@@ -27,7 +27,11 @@ BAR_MIB = 30
 
 
 def main(seconds: float) -> int:
-    room = Path(tempfile.mkdtemp(prefix="bicoastal-bench-"))
+    with tempfile.TemporaryDirectory(prefix="bicoastal-bench-") as room:
+        return measure(Path(room), seconds)
+
+
+def measure(room: Path, seconds: float) -> int:
     kit = room / "kit"
     with tarfile.open(fileobj=io.BytesIO(kit_bundle())) as archive:
         archive.extractall(kit, filter="data")
