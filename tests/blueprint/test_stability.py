@@ -52,6 +52,7 @@ CHANGES = {
     "domain.zone_id": Change("Z0123456789ABCDEFGHIJ", "names service zone", "zone"),
     "app.folder": Change("web"),
     "app.command": Change("run", "service"),
+    "app.build": Change("sh build.sh"),
     "app.port": Change(9000, "network service bootstrap"),
     "app.health_path": Change("/up", "checks service bootstrap"),
     "app.packages": Change(["git"], "service bootstrap"),

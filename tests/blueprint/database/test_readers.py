@@ -8,7 +8,7 @@ import pytest
 
 from bicoastal.blueprint.stacks import compose
 from bicoastal.blueprint.write import write_deployment
-from bicoastal.cfn.deployment import read_deployment
+from bicoastal.cfn.load import read_deployment
 from bicoastal.review.asked import judge_all
 from bicoastal.review.demand import demand_of
 from tests.support.specs import spec
