@@ -83,7 +83,10 @@ class Template:
         return Location(self.file, self.position(path), tuple(path))
 
     def edited(self, path: Sequence[str | int], value: Any) -> Template:
-        """A copy in which the entry at `path` has another value, or is absent (`value` is `...`). Positions stay."""
+        """A copy in which the entry at `path` has another value, or is absent (`value` is `...`). Positions stay.
+
+        Raises LookupError, TypeError or ValueError where nothing on the way to `path` can hold it.
+        """
         return replace(self, body=_edited(self.body, tuple(path), value))
 
 
@@ -145,9 +148,11 @@ def _looks_like_resources(resources: Mapping[str, Any]) -> bool:
 
 def _edited(node: Any, path: tuple[Any, ...], value: Any) -> Any:
     head, rest = path[0], path[1:]
-    copy: Any = list(node) if isinstance(node, list) else dict(node or {})
+    copy: Any = list(node) if isinstance(node, list) else dict(node)
+    if isinstance(copy, dict) and not isinstance(head, str):
+        raise KeyError(head)
     if rest:
-        copy[head] = _edited(copy[head] if isinstance(copy, list) else copy.get(head), rest, value)
+        copy[head] = _edited(copy[head], rest, value)
     elif value is not ...:
         copy[head] = value
     elif isinstance(copy, list) or head in copy:

@@ -63,7 +63,7 @@ class Trigger:
     def limit(self, kind: str) -> float | None:
         """The value of one kind at which it changes, the others being as they must; None if it never does."""
         if kind not in self._limits:
-            self._limits[kind] = self._limit(kind)
+            self._limits[kind] = None if self.unclear else self._limit(kind)
         return self._limits[kind]
 
     def _limit(self, kind: str) -> float | None:

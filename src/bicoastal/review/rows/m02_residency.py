@@ -49,8 +49,9 @@ def judge(case: Case) -> Judgement:
 def _copies(case: Case, judgement: Judgement, allowed: set[str]) -> None:
     """Every copy that a managed service makes goes to a declared region."""
     for item, region, what in _destinations(case):
-        if isinstance(region, Unknown):
-            judgement.unsure(f"{where(item)}: where {what} goes cannot be told: {region.reason}")
+        if not isinstance(region, str):
+            reason = region.reason if isinstance(region, Unknown) else "no region is named"
+            judgement.unsure(f"{where(item)}: where {what} goes cannot be told: {reason}")
         elif region not in allowed:
             judgement.lacks(f"{where(item)}: {what} goes to {region}, which the residency does not declare.")
     for item in case.databases():
