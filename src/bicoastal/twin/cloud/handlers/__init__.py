@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from bicoastal.twin.cloud import registry
 from bicoastal.twin.cloud.handlers import (
+    autoscaling,
     backup,
     cloudformation,
     cloudtrail,
     cloudwatch,
     ec2,
+    elbv2,
+    iam,
     network_acls,
     rds,
     route53,
@@ -17,18 +20,27 @@ from bicoastal.twin.cloud.handlers import (
     wafv2,
 )
 
+_MODULES = (
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, iam, network_acls, rds, route53, secretsmanager, ssm, wafv2,
+)  # fmt: skip
+
 
 def install() -> None:
     """Put types, actions and checks in place; once, before the first request."""
-    for module in (backup, cloudtrail, cloudwatch, ec2, network_acls, rds, route53, secretsmanager, ssm, wafv2):
+    for module in _MODULES:
         for kind in module.TYPES:
             registry.register(kind)
     registry.ec2_actions({**ec2.ACTIONS, **network_acls.ACTIONS})
     registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
+    registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
     registry.json_actions("ssm", ssm.ACTIONS)
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
     registry.extend("AWS::EC2::Route", before=ec2.check_route)
+    autoscaling.no_invented_instances()
+    cloudwatch.metric_math()
+    elbv2.full_names()
     rds.complete_answers()
+    secretsmanager.honor_exclusions()
     cloudformation.install()
     registry.check_everything()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from bicoastal.twin.cloud import emulator
@@ -62,6 +63,26 @@ def _check_replicas(wanted: Wanted) -> None:
             usable = not replica.get("KmsKeyId") or key_is_usable(replica["KmsKeyId"])
         if not usable:
             raise Refused(f"The KMS key {replica['KmsKeyId']} does not exist in {replica['Region']}, or is disabled")
+
+
+def honor_exclusions() -> None:
+    """Generate what GenerateSecretString asks for: ministack's provisioner knows the length and excluded characters alone."""
+    inner = emulator.provisioners()._sm_secret_string
+
+    def secret_string(properties: Mapping[str, Any]) -> str:
+        asked = properties.get("GenerateSecretString")
+        if not asked or properties.get("SecretString"):
+            return str(inner(properties))
+        request = {name: value for name, value in asked.items() if name not in _TEMPLATE}
+        made = emulator.call("secretsmanager", "secretsmanager.GetRandomPassword", request)["RandomPassword"]
+        if not asked.get("SecretStringTemplate"):
+            return str(made)
+        return json.dumps({**json.loads(asked["SecretStringTemplate"]), asked["GenerateStringKey"]: made})
+
+    emulator.provisioners()._sm_secret_string = secret_string
+
+
+_TEMPLATE = ("SecretStringTemplate", "GenerateStringKey")
 
 
 class ResourcePolicy(Fixed):
