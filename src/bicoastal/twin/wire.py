@@ -206,6 +206,9 @@ class Listener:
         self._wire._connections.add(connection)
         try:
             await connection.run()
+        except asyncio.CancelledError:
+            # The wire stops. Python 3.11's streams report a task of theirs that ends as cancelled as an error.
+            connection.reset()
         finally:
             self._connections.discard(connection)
             self._wire._connections.discard(connection)
