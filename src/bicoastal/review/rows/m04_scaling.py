@@ -188,7 +188,9 @@ def _shrinks(case: Case, judgement: Judgement, alarm: Alarm, outward: list[Alarm
         out = case.trigger(one)
         for kind in ("traffic", "cpu"):
             low, high = trigger.limit(kind), out.limit(kind)
-            if low is not None and high is not None and low > high * 0.6:
+            # The same probes are in both limits of the traffic.
+            slack = 0.4 * _PROBES if kind == "traffic" else 0
+            if low is not None and high is not None and (low > high * 0.6 + slack or low >= high):
                 judgement.lacks(
                     f"{where(alarm.resource)} shrinks at a {kind} of {low:.0f}, the fleet grows at {high:.0f}."
                 )
