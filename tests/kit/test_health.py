@@ -57,3 +57,11 @@ def test_it_waits_until_the_health_path_answers_200(instance: Instance) -> None:
 def test_without_a_stack_it_says_what_is_missing(laboratory: Laboratory, launch: Launch) -> None:
     done = launch(Postgres(laboratory, "nobody")).kit("signal")
     assert (done.returncode, done.stderr) == (2, "signal.stack and signal.resource are needed by `signal`.\n")
+
+
+def test_an_instance_that_joins_by_scaling_is_awaited_by_nobody(instance: Instance) -> None:
+    instance.aws.settle_stack()
+    done = instance.kit("signal")
+    assert done.returncode == 1, "the application never answered, and that is what it says"
+    assert "within 0.5 s" in done.stderr
+    assert "signaled" not in done.stderr

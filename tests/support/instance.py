@@ -44,7 +44,11 @@ echo "$*" >> "$AWS_STAND_IN/calls"
 case "$1 $2" in
 "secretsmanager get-secret-value") exec cat "$AWS_STAND_IN/secrets/$4" ;;
 "s3 cp") exec cp "$AWS_STAND_IN/buckets/${4#s3://}" "$5" ;;
-"cloudformation signal-resource") exit 0 ;;
+"cloudformation signal-resource")
+    [ ! -e "$AWS_STAND_IN/settled" ] && exit 0
+    echo "An error occurred (ValidationError) when calling the SignalResource operation:" \
+        "Stack:arn:aws:cloudformation:... is in UPDATE_COMPLETE state and can not be signaled" >&2
+    exit 254 ;;
 esac
 echo "unknown call: $*" >&2
 exit 2
@@ -85,6 +89,10 @@ class Aws:
     def set_credential(self, name: str, password: str) -> None:
         """Store a database secret; its ARN is the name."""
         self.set_secret(name, json.dumps({"username": name, "password": password}))
+
+    def settle_stack(self) -> None:
+        """From now on no operation runs on the stack, and CloudFormation takes no signal."""
+        (self.folder / "settled").touch()
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Store an object."""

@@ -19,6 +19,10 @@ DEADLINE_S = 20.0
 DOWNLOAD_DEADLINE_S = 300.0
 
 
+_NOT_AWAITED = "can not be signaled"
+"""CloudFormation's words for a stack whose operation has ended."""
+
+
 @dataclass(frozen=True)
 class Credential:
     """A role of the database and its password."""
@@ -61,11 +65,19 @@ class AwsCli:
         self._run("s3", "cp", "--only-show-errors", f"s3://{bucket}/{key}", str(target), deadline_s=DOWNLOAD_DEADLINE_S)
 
     def signal(self, stack: str, resource: str, instance: str, *, success: bool) -> None:
-        """Tell CloudFormation how this instance's start ended."""
-        self._run(
-            *("cloudformation", "signal-resource", "--stack-name", stack, "--logical-resource-id", resource),
-            *("--unique-id", instance, "--status", "SUCCESS" if success else "FAILURE"),
-        )
+        """Tell CloudFormation how this instance's start ended.
+
+        An instance that joins by scaling is awaited by nobody: a stack on which nothing runs takes no signal, and that
+        is no fault.
+        """
+        try:
+            self._run(
+                *("cloudformation", "signal-resource", "--stack-name", stack, "--logical-resource-id", resource),
+                *("--unique-id", instance, "--status", "SUCCESS" if success else "FAILURE"),
+            )
+        except UnavailableError as error:
+            if _NOT_AWAITED not in str(error):
+                raise
 
     def _run(self, *arguments: str, deadline_s: float = DEADLINE_S) -> str:
         command = [*self._program, *arguments, "--region", self.region, "--output", "json"]

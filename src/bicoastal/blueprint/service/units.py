@@ -103,6 +103,7 @@ RemainAfterExit=yes
 ExecStart=mkdir -p {ROOT}/kit
 ExecStart=aws s3 cp --only-show-errors s3://{bucket}/kits/{version}.tar.gz {archive} --region {region}
 ExecStart=tar -xzf {archive} -C {ROOT}/kit --no-same-owner
+ExecStart=python3.11 -m compileall -q {ROOT}/kit
 ExecStart=touch {ROOT}/kit/.complete
 {_TRY_AGAIN}
 {_WANTED}
