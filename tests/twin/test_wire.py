@@ -150,8 +150,7 @@ def test_a_cut_that_refuses_resets_what_is_open_and_what_is_new(wire: Wire, echo
 def test_a_router_can_turn_connections_away(wire: Wire, echo: Echo, decision: Cut) -> None:
     listener = wire.listen(("127.0.0.1", 0), lambda _: decision)
     expected = ConnectionError if decision == "refuse" else TimeoutError
-    with pytest.raises(expected), connect(listener) as connection:
-        connection.settimeout(SILENCE_S)
+    with pytest.raises(expected), socket.create_connection(listener.address, timeout=SILENCE_S) as connection:
         connection.recv(1)
     assert echo.arrived == []
 
