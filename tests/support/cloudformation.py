@@ -58,7 +58,7 @@ def _session(key: str, secret: str, token: str | None) -> Any:
     return boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token)
 
 
-class StackFailed(Exception):
+class StackFailed(Exception):  # noqa: N818 - it reads as what happened
     """A stack did not end as it should; the message has its resources' reasons."""
 
 

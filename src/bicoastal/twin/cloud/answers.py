@@ -58,9 +58,7 @@ def unflatten(parameters: Mapping[str, Json]) -> dict[str, Json]:
         for step in steps[:-1]:
             at = at.setdefault(step, {})
         at[steps[-1]] = found
-    read = _lists(root)
-    assert isinstance(read, dict)
-    return read
+    return {name: _lists(value) for name, value in root.items()}
 
 
 def _lists(value: Json) -> Json:

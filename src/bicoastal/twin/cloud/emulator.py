@@ -17,6 +17,7 @@ from typing import Any
 from bicoastal.twin.cloud import answers
 
 Json = Any
+Table = MutableMapping[Any, Json]
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "SERVICE_HANDLERS", "_get_module"),
@@ -78,7 +79,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 _STATE = "bicoastal"
-_OURS: dict[str, MutableMapping[str, Json]] = {}
+_OURS: dict[str, Table] = {}
 
 
 def application() -> Any:
@@ -91,7 +92,7 @@ def application() -> Any:
 
 
 def action_of(
-    service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+    service: str, method: str, path: str, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
 ) -> str:
     """The action that a request asks, by IAM's name for it; `unknown` where it has none."""
     found = _module("ministack.core.iam_actions").extract_iam_action(service, method, path, headers, body, query)
@@ -120,9 +121,9 @@ def in_region(name: str) -> Iterator[None]:
         responses.set_request_region(before)
 
 
-def store(service: str, name: str) -> MutableMapping[str, Json]:
+def store(service: str, name: str) -> Table:
     """A service's own table of resources, as seen from the region and account of the request."""
-    found: MutableMapping[str, Json] = getattr(_module(f"ministack.services.{service}"), name)
+    found: Table = getattr(_module(f"ministack.services.{service}"), name)
     return found
 
 
@@ -134,7 +135,8 @@ def of_service(service: str, name: str) -> Any:
 def replace_in_service(service: str, name: str, new: Callable[..., Any]) -> None:
     """Put a function of ours in the place of a private one, which it may call."""
     module = _module(f"ministack.services.{service}")
-    assert hasattr(module, name), f"{service} has no {name}"
+    if not hasattr(module, name):
+        raise AttributeError(f"ministack's {service} has no {name}")
     setattr(module, name, new)
 
 
@@ -159,10 +161,10 @@ def service_handlers() -> MutableMapping[str, Callable[..., Any]]:
     return found
 
 
-def new_table(name: str, *, regional: bool = True) -> MutableMapping[str, Json]:
+def new_table(name: str, *, regional: bool = True) -> Table:
     """A table like the services' own, for resources that ministack has no place for."""
     responses = _module("ministack.core.responses")
-    made: MutableMapping[str, Json] = (responses.AccountRegionScopedDict if regional else responses.AccountScopedDict)()
+    made: Table = (responses.AccountRegionScopedDict if regional else responses.AccountScopedDict)()
     _OURS[name] = made
     return made
 

@@ -45,7 +45,7 @@ class Fault:
     """As in the signature of the call: `rds`, `elasticloadbalancing`, `monitoring`."""
     action: str = "*"
     seconds: float | None = None
-    """How long a `hang` lasts before the connection is reset; None: until the caller gives up or the fault is lifted."""
+    """How long a `hang` lasts until the connection is reset; None: until the caller gives up or the fault is lifted."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a kind that does not exist."""
@@ -244,7 +244,7 @@ def identify(scope: Scope, body: bytes) -> Identity:
     presigned = query.get("X-Amz-Credential", [""])[0]
     found = _CREDENTIAL.search(headers.get("authorization", "")) or _CREDENTIAL.search(f"Credential={presigned}")
     access_key_id, region, service = found.groups() if found else ("", "unknown", "unknown")
-    action = action_of(service, scope["method"], scope["path"], headers, body, query)
+    action = action_of(service, scope["method"], scope["path"], headers=headers, body=body, query=query)
     return Identity(service, region, action, access_key_id)
 
 

@@ -64,7 +64,7 @@ class ResourceType(ABC):
     def delete(self, id_: str, was: Wanted) -> None:
         """Remove it; one that is gone already is no error."""
 
-    def snapshot(self, id_: str, was: Wanted) -> None:
+    def snapshot(self, id_: str, was: Wanted) -> None:  # noqa: B027 - most types have no data to keep
         """Keep its data before it is removed, where its deletion policy says so."""
 
 
@@ -153,9 +153,7 @@ def check_everything() -> None:
     def checked_create(type_: str, logical_id: str, properties: Mapping[str, Json], stack: str) -> Any:
         return create(type_, logical_id, _admitted(type_, properties), stack)
 
-    def checked_update(
-        type_: str, id_: str, was: Mapping[str, Json], new: Mapping[str, Json], *others: Any
-    ) -> Any:
+    def checked_update(type_: str, id_: str, was: Mapping[str, Json], new: Mapping[str, Json], *others: Any) -> Any:
         if was == new:
             return update(type_, id_, was, new, *others)
         return update(type_, id_, _typed(type_, was), _admitted(type_, new), *others)
@@ -166,6 +164,9 @@ def check_everything() -> None:
             always, conditionally = schemas.create_only(type_)
             provisioners._REPLACING_PROPERTIES[type_] = always
             provisioners._CONDITIONALLY_REPLACING_PROPERTIES.setdefault(type_, conditionally)
+
+
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
 
 
 def _admitted(type_: str, properties: Mapping[str, Json]) -> dict[str, Json]:
@@ -181,6 +182,9 @@ def _typed(type_: str, properties: Mapping[str, Json], *, strict: bool = False) 
     system: Any = None
     if tag and tag[0] in own:
         own[tag[0]], system = _without_system_tags(own[tag[0]])
+        if type_ == _GROUP and isinstance(own[tag[0]], list):
+            # A stack's own tags come without it: CloudFormation lets a group's instances bear them.
+            own[tag[0]] = [{"PropagateAtLaunch": True, **item} for item in own[tag[0]]]
     try:
         read = schemas.checked(type_, own)
     except Refused:

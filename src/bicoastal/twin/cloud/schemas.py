@@ -2,7 +2,7 @@
 
 CloudFormation checks a resource's properties against the schema of its provider before it calls the service; so does
 the twin, for every type. The schemas are those that AWS publishes, as cfn-lint ships them with the exclusions that it
-adds. Values are made what the schema says on the way, as CloudFormation does: "true" becomes true where a boolean is due.
+adds. Values are given the schema's types on the way, as CloudFormation does: "true" becomes true for a boolean.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Json = Any
 _PROVIDER_REGION = "us-east-1"
 
 
-class Refused(ValueError):
+class Refused(ValueError):  # noqa: N818 - it reads as what AWS did
     """AWS would not do this; the message is the reason that it gives."""
 
 
@@ -43,8 +43,7 @@ def checked(type_: str, properties: Mapping[str, Json]) -> dict[str, Json]:
     wrong = [*reader.errors, *_read_only(schema, properties)]
     if wrong:
         raise Refused("Properties validation failed with message: " + "; ".join(wrong[:8]))
-    assert isinstance(value, dict)
-    return value
+    return dict(value)
 
 
 def create_only(type_: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -145,9 +144,9 @@ class _Reader:
         choice = schema.get("requiredXor", ())
         if choice and sum(name in value for name in choice) != 1:
             self.errors.append(f"{at}: exactly one of {list(choice)} is required")
-        if choice := schema.get("requiredOr", ()):
-            if not any(name in value for name in choice):
-                self.errors.append(f"{at}: one of {list(choice)} is required")
+        choice = schema.get("requiredOr", ())
+        if choice and not any(name in value for name in choice):
+            self.errors.append(f"{at}: one of {list(choice)} is required")
         if len(value) < schema.get("minProperties", 0):
             self.errors.append(f"{at}: fewer than {schema['minProperties']} properties")
 
@@ -207,7 +206,7 @@ def _as_type(wanted: Any, value: Json) -> tuple[Json, bool]:
     return value, False
 
 
-def _as_one(type_: str, value: Json) -> tuple[Json, bool]:
+def _as_one(type_: str, value: Json) -> tuple[Json, bool]:  # noqa: PLR0911 - a case for each type
     match type_:
         case "object":
             return value, isinstance(value, dict)

@@ -41,6 +41,7 @@ def install() -> None:
     cloudwatch.metric_math()
     elbv2.full_names()
     rds.complete_answers()
+    route53.lowercase_booleans()
     secretsmanager.honor_exclusions()
     cloudformation.install()
     registry.check_everything()

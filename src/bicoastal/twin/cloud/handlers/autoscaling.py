@@ -36,10 +36,10 @@ class Group(ResourceType):
         name = wanted.name("AutoScalingGroupName", max_len=255)
         if name in emulator.store("autoscaling", "_asgs"):
             raise Refused(f"AutoScalingGroup by this name already exists: {name} (AlreadyExists)")
-        scope = f"{emulator.region()}:{emulator.account()}"
+        arn = f"arn:aws:autoscaling:{emulator.region()}:{emulator.account()}:autoScalingGroup:{uuid.uuid4()}"
         record: Record = {
             "AutoScalingGroupName": name,
-            "AutoScalingGroupARN": f"arn:aws:autoscaling:{scope}:autoScalingGroup:{uuid.uuid4()}:autoScalingGroupName/{name}",
+            "AutoScalingGroupARN": f"{arn}:autoScalingGroupName/{name}",
             "Instances": [],
             "CreatedTime": now(),
             "Status": "",
@@ -157,7 +157,9 @@ def _describe(request: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _answer(record: Record) -> Record:
-    instances = "".join(emulator.of_service("autoscaling", "_instance_member_xml")(item) for item in record["Instances"])
+    instances = "".join(
+        emulator.of_service("autoscaling", "_instance_member_xml")(item) for item in record["Instances"]
+    )
     answer: Record = {
         name: Items("member", value) if isinstance(value, list) else value
         for name, value in record.items()
@@ -179,7 +181,7 @@ _ANSWERED = (
 
 def no_invented_instances() -> None:
     """A group has the instances that the fleet controller gave it, not those that its size asks for."""
-    emulator.replace_in_service("autoscaling", "_reconcile_instances", lambda record: None)
+    emulator.replace_in_service("autoscaling", "_reconcile_instances", lambda _: None)
 
 
 TYPES = (Group(),)

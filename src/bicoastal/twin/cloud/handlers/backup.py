@@ -102,11 +102,11 @@ class RestoreTestingSelection(ResourceType):
 
     def delete(self, id_: str, was: Wanted) -> None:
         """Take it out of its plan."""
-        SELECTIONS.pop(tuple(id_.split("|")), None)  # type: ignore[call-overload]
+        SELECTIONS.pop(tuple(id_.split("|")), None)
 
     def _put(self, wanted: Wanted) -> Made:
         plan, name = wanted.get("RestoreTestingPlanName"), wanted.get("RestoreTestingSelectionName")
-        SELECTIONS[(plan, name)] = {**wanted.properties, "CreationTime": time.time()}  # type: ignore[index]
+        SELECTIONS[(plan, name)] = {**wanted.properties, "CreationTime": time.time()}
         return Made(f"{plan}|{name}")
 
 
@@ -131,7 +131,7 @@ def route(method: str, path: str, body: Mapping[str, Json]) -> Answer | None:
         return answers.json_answer({"RestoreTestingSelections": mine})
     if (plan, selection) not in SELECTIONS:
         raise ServiceError("ResourceNotFoundException", f"Restore testing selection {selection} does not exist.", 404)
-    return answers.json_answer({"RestoreTestingSelection": dict(SELECTIONS[(plan, selection)])})  # type: ignore[index]
+    return answers.json_answer({"RestoreTestingSelection": dict(SELECTIONS[(plan, selection)])})
 
 
 def _plan(name: str) -> Record:

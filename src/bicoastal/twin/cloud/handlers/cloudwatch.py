@@ -50,7 +50,7 @@ class CompositeAlarm(ResourceType):
 
 
 def metric_math() -> None:
-    """Let an alarm have `Metrics` where ministack takes one metric alone; its state is the metrics controller's to set."""
+    """Let an alarm have `Metrics`, where ministack takes one metric; the metrics controller sets its state."""
     inner = emulator.provisioners()._cw_metric_alarm_record
 
     def record(name: str, properties: Mapping[str, Json]) -> Record:

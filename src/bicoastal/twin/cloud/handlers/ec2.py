@@ -36,9 +36,7 @@ def put_tags(id_: str, tags: Mapping[str, str]) -> None:
 
 def tag_set(id_: str) -> list[Json]:
     """A resource's tags, as EC2 answers them."""
-    return [
-        {"key": tag["Key"], "value": tag.get("Value", "")} for tag in emulator.store("ec2", "_tags").get(id_, ())
-    ]
+    return [{"key": tag["Key"], "value": tag.get("Value", "")} for tag in emulator.store("ec2", "_tags").get(id_, ())]
 
 
 def tags_of_request(request: Mapping[str, Json]) -> dict[str, str]:
@@ -117,7 +115,7 @@ class Address(ResourceType):
 
     def _allocation(self, address: str) -> str:
         table = emulator.store("ec2", "_addresses")
-        return next(key for key, record in table.items() if record["PublicIp"] == address)
+        return next(str(key) for key, record in table.items() if record["PublicIp"] == address)
 
 
 class NatGateway(ResourceType):
@@ -354,14 +352,16 @@ class Peering(ResourceType):
         if ip_network(here["CidrBlock"]).overlaps(ip_network(other["CidrBlock"])):
             raise Refused("Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range (failed)")
         id_ = new_id("pcx")
-        emulator.of_service("ec2", "_put_vpc_peering_record")({
-            "VpcPeeringConnectionId": id_,
-            "RequesterVpcInfo": _side(here, emulator.region()),
-            "AccepterVpcInfo": _side(other, other_region),
-            "Status": {"Code": "active", "Message": "Active"},
-            "ExpirationTime": now(),
-            "Tags": [],
-        })
+        emulator.of_service("ec2", "_put_vpc_peering_record")(
+            {
+                "VpcPeeringConnectionId": id_,
+                "RequesterVpcInfo": _side(here, emulator.region()),
+                "AccepterVpcInfo": _side(other, other_region),
+                "Status": {"Code": "active", "Message": "Active"},
+                "ExpirationTime": now(),
+                "Tags": [],
+            }
+        )
         put_tags(id_, wanted.tags)
         return Made(id_, {"Id": id_})
 

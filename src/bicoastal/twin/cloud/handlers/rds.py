@@ -1,6 +1,6 @@
 """RDS for PostgreSQL: instances, replicas across regions, promotion, and event subscriptions.
 
-Promotion is what CloudFormation does when `SourceDBInstanceIdentifier` goes away, and it is refused for what RDS refuses
+Promotion is what CloudFormation does when `SourceDBInstanceIdentifier` goes away; it is refused where RDS refuses it
 (design D2). What is kept here is what the API says; a controller makes databases of it.
 """
 
@@ -23,6 +23,7 @@ NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/"
 DEFAULT_MINOR = {"14": "14.19", "15": "15.14", "16": "16.10", "17": "17.6"}
 """The minor version that RDS takes for a major one alone; of autumn 2025."""
 _FINAL = "-final-snapshot"
+_RDS_ZONE = "Z2R2ITUGPM61AM"
 
 _IN_PLACE = {
     "DBInstanceClass": "DBInstanceClass",
@@ -213,7 +214,7 @@ def _settings(id_: str, wanted: Mapping[str, Json]) -> Record:
         "LicenseModel": "postgresql-license",
         "InstanceCreateTime": now,
         "LatestRestorableTime": now,
-        "Endpoint": {"Address": endpoint(id_), "Port": int(wanted.get("Port") or 5432), "HostedZoneId": "Z2R2ITUGPM61AM"},
+        "Endpoint": {"Address": endpoint(id_), "Port": int(wanted.get("Port") or 5432), "HostedZoneId": _RDS_ZONE},
         "AvailabilityZone": wanted.get("AvailabilityZone") or (zones[0] if zones else f"{region}a"),
         "MultiAZ": bool(wanted.get("MultiAZ", False)),
         "DBSubnetGroup": group or {"DBSubnetGroupName": "default", "Subnets": [], "VpcId": ""},

@@ -103,8 +103,21 @@ def _check_alarm(config: Mapping[str, Json]) -> None:
         raise Refused("Route 53 does not support M out of N alarms (InvalidInput)")
 
 
+def lowercase_booleans() -> None:
+    """XML's booleans are lower case: an inverted check that answers `True` reads as one that is not inverted."""
+    inner = emulator.of_service("route53", "_build_health_check_el")
+
+    def build(parent: Any, check: Mapping[str, Json]) -> None:
+        config = {
+            name: str(value).lower() if isinstance(value, bool) else value for name, value in check["config"].items()
+        }
+        inner(parent, {**check, "config": config})
+
+    emulator.replace_in_service("route53", "_build_health_check_el", build)
+
+
 def _put_tags(id_: str, tags: Mapping[str, str]) -> None:
-    emulator.store("route53", "_tags")[("healthcheck", id_)] = dict(tags)  # type: ignore[index]
+    emulator.store("route53", "_tags")[("healthcheck", id_)] = dict(tags)
 
 
 TYPES = (HealthCheck(),)

@@ -66,7 +66,7 @@ def _check_replicas(wanted: Wanted) -> None:
 
 
 def honor_exclusions() -> None:
-    """Generate what GenerateSecretString asks for: ministack's provisioner knows the length and excluded characters alone."""
+    """Generate what GenerateSecretString asks for: ministack's provisioner heeds length and characters alone."""
     inner = emulator.provisioners()._sm_secret_string
 
     def secret_string(properties: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Systems Manager's documents: kept with their versions, checked as far as Systems Manager checks them when it takes them.
+"""Systems Manager's documents: kept with their versions, and checked as Systems Manager does when it takes them.
 
 Running them is the automation controller's work; it reads them here like any other client.
 """

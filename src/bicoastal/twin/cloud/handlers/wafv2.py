@@ -67,9 +67,11 @@ def put(configuration: dict[str, Json]) -> None:
         if not found and ":logs:" in destination:
             raise ServiceError(
                 "WAFInvalidParameterException",
-                f"The ARN isn't valid: {destination}. A log group's name begins with aws-waf-logs-, and its ARN has no :*",
+                f"The ARN isn't valid: {destination}. Its name begins with aws-waf-logs-, and it has no :*",
             )
-        if found and (found[1] != emulator.region() or found[2] not in emulator.store("cloudwatch_logs", "_log_groups")):
+        if found and (
+            found[1] != emulator.region() or found[2] not in emulator.store("cloudwatch_logs", "_log_groups")
+        ):
             raise ServiceError("WAFLogDestinationPermissionIssueException", f"{destination} does not exist here")
     LOGGING[configuration["ResourceArn"]] = {**configuration, "ManagedByFirewallManager": False}
 
