@@ -79,7 +79,7 @@ CHANGES = {
     "database.storage_gib": Change(60, "database"),
     "database.max_storage_gib": Change(300, "database"),
     "database.automated_backup_days": Change(2, "database"),
-    "database.read_replicas": Change(1, "database", "database"),
+    "database.read_replicas": Change(1, "access database", "database"),
     "database.name": Change("main", "database service bootstrap"),
     "routing": Change("failover", "checks names", "checks names"),
     "residency.copies": Change(["us-west-2"]),
@@ -91,7 +91,7 @@ CHANGES = {
     "emergency.max_minutes": Change(30, "access"),
     "alerts": Change(["ops@example.com"], "foundation", "foundation"),
     "tags": Change({"team": "web"}, TAGGED),
-    "failover_tags": Change({"state": "failover"}, "access"),
+    "failover_tags": Change({"state": "failover"}, "access", "access"),
     "promise.rto_minutes": Change(20),
     "promise.rpo_seconds": Change(30, "monitoring"),
 }

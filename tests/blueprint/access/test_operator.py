@@ -37,6 +37,11 @@ REJOIN: Moves = {
     ("database/us-east-1", "DatabaseOrigin"): "replica",
     ("database/us-east-1", "DatabaseGeneration"): "2",
     ("backup/us-east-1", "DatabaseRole"): "replica",
+    # What follows from the new generation by wires.
+    ("backup/us-east-1", "DatabaseArn"): "arn:aws:rds:us-east-1:123456789012:db:orders-production-db-g2",
+    ("monitoring/us-east-1", "DatabaseId"): "orders-production-db-g2",
+    ("service/us-east-1", "DatabaseHost"): "orders-production-db-g2.example",
+    ("service/us-west-2", "OtherDatabaseHost"): "orders-production-db-g2.example",
     ("checks/us-east-1", "Epoch"): "2",
     ("checks/us-east-1", "NextEpoch"): "3",
 }
@@ -70,13 +75,40 @@ NOT_CALLED = {
     "elasticloadbalancing:AddTags": "the tags stay",
     "elasticloadbalancing:RemoveTags": "the tags stay",
     "elasticloadbalancing:SetRulePriorities": "the priorities stay",
+    "ec2:CreateTags": "the tags of the launch template stay",
+    "ec2:DeleteTags": "the tags of the launch template stay",
+    "ec2:Get*": "no reservation, no attribute-based choice of types",
+    "ssm:Get*": "the image is an id, not a parameter",
+    "managed-fleets:Get*": "an Auto Scaling group, not a managed fleet",
+    "managed-fleets:RegisterAutoScalingGroup": "an Auto Scaling group, not a managed fleet",
+    "managed-fleets:DeregisterAutoScalingGroup": "an Auto Scaling group, not a managed fleet",
+    "managed-fleets:UpdateAutoScalingGroup": "an Auto Scaling group, not a managed fleet",
+    "vpc-lattice:DeregisterTargets": "no traffic source of that kind",
+    "vpc-lattice:GetTargetGroup": "no traffic source of that kind",
+    "vpc-lattice:ListTargets": "no traffic source of that kind",
+    "vpc-lattice:RegisterTargets": "no traffic source of that kind",
+    "autoscaling:CreateOrUpdateTags": "the tags stay",
+    "autoscaling:DeleteTags": "the tags stay",
+    "autoscaling:EnableMetricsCollection": "the metrics stay",
+    "autoscaling:DisableMetricsCollection": "the metrics stay",
+    "autoscaling:PutNotificationConfiguration": "none is set",
+    "autoscaling:DeleteNotificationConfiguration": "none is set",
+    "autoscaling:AttachLoadBalancers": "classic load balancers only",
+    "autoscaling:DetachLoadBalancers": "classic load balancers only",
+    "autoscaling:AttachLoadBalancerTargetGroups": "the target groups stay",
+    "autoscaling:DetachLoadBalancerTargetGroups": "the target groups stay",
+    "autoscaling:AttachTrafficSources": "the target groups stay",
+    "autoscaling:DetachTrafficSources": "the target groups stay",
+    "autoscaling:PutLifecycleHook": "none is set",
+    "autoscaling:DeleteLifecycleHook": "none is set",
 }
 """Permissions of the handlers for what these resources do not have."""
 
 
 def documents(of: Spec = SPEC, region: str = "us-east-1") -> dict[str, Json]:
     resources = deployed(of).stacks[f"access/{region}"].resources
-    return {name: plain(resources[name].get("PolicyDocument")) for name in ("OperatorPolicy", "RejoinPolicy")}
+    names = [name for name in ("OperatorPolicy", "RejoinPolicy", "FailoverTagsPolicy") if name in resources]
+    return {name: plain(resources[name].get("PolicyDocument")) for name in names}
 
 
 def handlers(before: Moves, after: Moves) -> set[tuple[str, str]]:
@@ -134,6 +166,9 @@ def test_a_rejoin_needs_both() -> None:
     back = {**FAILOVER, **REJOIN, ("service/us-west-2", "Switch"): "off", ("service/us-west-2", "ReadGate"): "open"}
     # Another generation has another identifier: RDS and the log groups see a creation, not an update.
     created = {("AWS::RDS::DBInstance", "create"), ("AWS::Logs::LogGroup", "create")}
+    assert ("AWS::EC2::LaunchTemplate", "update") in handlers(FAILOVER, back)
+    # The group names its template's latest version, which is only known once there is one.
+    created.add(("AWS::AutoScaling::AutoScalingGroup", "update"))
     granted = documents()
     assert missing(FAILOVER, back, list(granted.values()), created) == []
     assert missing(FAILOVER, back, [granted["OperatorPolicy"]], created), "the second policy is there for something"
@@ -151,11 +186,12 @@ def test_every_stack_whose_parameters_an_operation_moves_is_one_that_operators_m
     assert {stack_id.partition("/")[0] for stack_id, _ in FAILOVER} <= set(FAILOVER_STACKS)
 
 
-@pytest.mark.parametrize("name", ["OperatorPolicy", "RejoinPolicy"])
+@pytest.mark.parametrize("name", ["OperatorPolicy", "RejoinPolicy", "FailoverTagsPolicy"])
 def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
     longest = spec(
         name="a" * 16,
         environment="b" * 12,
+        database={"read_replicas": 1},
         failover_tags={"mode": "failover", "cost-center": "9999"},
         regions={
             "ap-southeast-2": {"role": "home", "cidr": "10.10.0.0/16"},
@@ -173,7 +209,6 @@ def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
         "cloudformation:DeleteStack",
         "cloudformation:CreateStack",
         "ec2:TerminateInstances",
-        "ec2:RunInstances",
         "ssm:StartSession",
         "secretsmanager:GetSecretValue",
         "iam:CreateRole",
@@ -184,6 +219,34 @@ def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
 )
 def test_operators_neither_delete_nor_read_data(action: str) -> None:
     assert not named(action, list(documents().values()))
+
+
+def test_who_fails_over_launches_nothing_and_who_rejoins_only_what_the_fleets_template_says() -> None:
+    granted = documents()
+    assert not named("ec2:RunInstances", [granted["OperatorPolicy"]])
+    assert not named("ec2:CreateLaunchTemplateVersion", [granted["OperatorPolicy"]])
+    rejoin = [granted["RejoinPolicy"]]
+    here = "arn:aws:ec2:us-east-1:${AWS::AccountId}"
+    ours = {"aws:ResourceTag/application": "orders", "aws:ResourceTag/environment": "production"}
+    template = {"ec2:LaunchTemplate": f"{here}:launch-template/lt-1"}
+    assert allowed(Request("ec2:RunInstances", f"{here}:instance/i-1", template), rejoin)
+    assert not allowed(Request("ec2:RunInstances", f"{here}:instance/i-1"), rejoin)
+    assert allowed(Request("ec2:RunInstances", f"{here}:launch-template/lt-1", ours), rejoin)
+    assert not allowed(Request("ec2:RunInstances", f"{here}:subnet/subnet-1", {**ours, next(iter(ours)): "x"}), rejoin)
+    image = "arn:aws:ec2:us-east-1::image/ami-1"
+    assert allowed(Request("ec2:RunInstances", image, {"ec2:Owner": "amazon"}), rejoin)
+    assert not allowed(Request("ec2:RunInstances", image, {"ec2:Owner": "123456789012"}), rejoin)
+    role = "arn:aws:iam::${AWS::AccountId}:role/orders-production-"
+    to_instances = {"iam:PassedToService": "ec2.amazonaws.com"}
+    assert allowed(Request("iam:PassRole", f"{role}instance-us-east-1", to_instances), rejoin)
+    assert not allowed(Request("iam:PassRole", f"{role}bootstrap-us-east-1", to_instances), rejoin)
+
+
+def test_readers_go_with_their_generation_and_nothing_else_does() -> None:
+    with_readers = list(documents(spec(database={"read_replicas": 1})).values())
+    database = "arn:aws:rds:us-east-1:${AWS::AccountId}:db:orders-production-db-g1"
+    assert allowed(Request("rds:DeleteDBInstance", f"{database}-r1"), with_readers)
+    assert not allowed(Request("rds:DeleteDBInstance", database), with_readers)
 
 
 def test_operators_run_our_documents_on_our_instances_only() -> None:
@@ -199,16 +262,26 @@ def test_operators_run_our_documents_on_our_instances_only() -> None:
 
 
 def test_failover_tags_are_the_specs_and_never_the_emergency_tag() -> None:
-    rejoin = [documents()["RejoinPolicy"]]
+    tagging = [documents()["FailoverTagsPolicy"]]
     context = {"aws:RequestedRegion": "us-east-1"}
 
     def may_tag(*keys: str) -> bool:
-        return allowed(Request("ec2:CreateTags", "*", {**context, "aws:TagKeys": list(keys)}), rejoin)
+        return allowed(Request("ec2:CreateTags", "*", {**context, "aws:TagKeys": list(keys)}), tagging)
 
     assert may_tag("mode")
     assert not may_tag("mode", "other")
     assert not may_tag(EMERGENCY_TAG)
-    assert not named("ec2:CreateTags", list(documents(spec()).values())), "no failover tags, no permission"
+    assert "FailoverTagsPolicy" not in documents(spec()), "no failover tags, no permission"
+
+
+def test_what_a_rejoin_launches_is_tagged_by_its_template_alone() -> None:
+    rejoin = [documents()["RejoinPolicy"]]
+    instance = "arn:aws:ec2:us-east-1:${AWS::AccountId}:instance/i-1"
+    at_launch = {"ec2:CreateAction": "RunInstances", "aws:TagKeys": ["Name", "application"]}
+    assert allowed(Request("ec2:CreateTags", instance, at_launch), rejoin)
+    assert not allowed(Request("ec2:CreateTags", instance, {"aws:TagKeys": ["Name"]}), rejoin), "only at launch"
+    emergency = {**at_launch, "aws:TagKeys": ["Name", EMERGENCY_TAG]}
+    assert not allowed(Request("ec2:CreateTags", instance, emergency), rejoin)
 
 
 def test_the_backup_of_the_new_primary_can_be_selected() -> None:

@@ -47,6 +47,10 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
     responder = add_responder_role(stack, foundation, glass)
     operations = add_operations(stack, foundation)
     policies = add_operator_policies(stack, operations)
+    if policies.failover_tags is not None:
+        stack.output(
+            "FailoverTagsPolicyArn", policies.failover_tags.ref, "Attach it beside the operator's: it overrides tags"
+        )
     trail = add_trail(stack, foundation)
     return Access(
         stack=stack,

@@ -1,8 +1,10 @@
 """What `failover`, `switchover` and `rejoin` need, as policies that the team attaches to whoever runs them.
 
-Two in each region, for that region's resources: `operator` moves users and writes, and is enough in an emergency;
-`rejoin` rebuilds the lost side afterwards. Acting in the surviving region needs nothing of the other (D18): sign in by
-the surviving region's STS endpoint, with credentials that don't come from the lost one.
+In each region, for that region's resources: `operator` moves users and writes, and is enough in an emergency; `rejoin`
+rebuilds the lost side afterwards, its fleet included; `failover-tags` overrides tags in the one and restores them in
+the other, where the spec has such tags. More than one, because IAM ends a policy at 6,144 characters.
+Acting in the surviving region needs nothing of the other (D18): sign in by the surviving region's STS endpoint, with
+credentials that don't come from the lost one.
 
 CloudFormation acts with the operator's own permissions, so whatever its handlers call when a live parameter moves
 stands here too: a test derives that from AWS's schemas. What builds and deletes a deployment is not here: that is
@@ -16,15 +18,16 @@ from dataclasses import dataclass
 
 from bicoastal.blueprint.access.break_glass import fleet_tags, pass_to_automation, runs_of
 from bicoastal.blueprint.access.operations import Operations, failover_document_name
+from bicoastal.blueprint.access.rejoin import fleet_groups, not_the_emergency_tag, rejoin_statements
 from bicoastal.blueprint.access.roles import arn
-from bicoastal.blueprint.emergency_tag import EMERGENCY_TAG
-from bicoastal.blueprint.grants import allow, deny, policy
+from bicoastal.blueprint.grants import allow, policy
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, sub
 
 FAILOVER_STACKS = ("database", "service", "backup", "monitoring")
-REJOIN_STACKS = (*FAILOVER_STACKS, "checks", "names", "bootstrap")
-"""Kinds of stacks whose parameters the operations move, or whose inputs follow from what moved."""
+REJOIN_STACKS = (*FAILOVER_STACKS, "checks", "names")
+"""Kinds of stacks whose parameters the operations move, or whose inputs follow from what moved. `bootstrap` names the
+database's host too, and waits for the next `deploy`: whoever changes its document chooses what reads every password."""
 
 _TAGGING = {
     "autoscaling": ("CreateOrUpdateTags", "DeleteTags"),
@@ -47,16 +50,19 @@ _TAGGING = {
 
 @dataclass(frozen=True)
 class OperatorPolicies:
-    """The two managed policies; `ref` is the ARN."""
+    """The managed policies; `ref` is the ARN."""
 
     operator: Resource
     rejoin: Resource
+    failover_tags: Resource | None
+    """Absent where the spec overrides no tags."""
 
 
 def add_operator_policies(stack: Stack, operations: Operations) -> OperatorPolicies:
     """What the operations need in this region."""
     operator = [
         *_observe(),
+        *_read_stacks(stack),
         *_change_stacks(stack, FAILOVER_STACKS),
         *_database(stack),
         *_traffic(stack),
@@ -64,20 +70,16 @@ def add_operator_policies(stack: Stack, operations: Operations) -> OperatorPolic
         *_kit(stack, operations),
     ]
     rejoin = [
-        *_change_stacks(stack, REJOIN_STACKS),
-        *_next_generation(stack),
-        *_names(stack),
-        *_failover_tags(stack),
-        deny(
-            "NotTheEmergencyTag",
-            ["ec2:CreateTags", "ec2:DeleteTags", "autoscaling:CreateOrUpdateTags"],
-            ["*"],
-            {"ForAnyValue:StringEquals": {"aws:TagKeys": [EMERGENCY_TAG]}},
-        ),
+        *_change_stacks(stack, [kind for kind in REJOIN_STACKS if kind not in FAILOVER_STACKS]),
+        *rejoin_statements(stack),
     ]
+    tags = _failover_tags(stack)
     return OperatorPolicies(
         _policy(stack, "OperatorPolicy", "operator", "failover and switchover in this region.", operator),
         _policy(stack, "RejoinPolicy", "rejoin", "rejoin in this region; needs the operator policy too.", rejoin),
+        _policy(stack, "FailoverTagsPolicy", "failover-tags", "overriding tags in this region.", tags)
+        if tags
+        else None,
     )
 
 
@@ -117,8 +119,7 @@ def _observe() -> list[Value]:
     ]
 
 
-def _change_stacks(stack: Stack, kinds: Sequence[str]) -> list[Value]:
-    prefix = stack.spec.prefix
+def _read_stacks(stack: Stack) -> list[Value]:
     return [
         allow(
             "ReadStacks",
@@ -130,8 +131,13 @@ def _change_stacks(stack: Stack, kinds: Sequence[str]) -> list[Value]:
                 "cloudformation:GetTemplate",
                 "cloudformation:ListChangeSets",
             ],
-            [arn("cloudformation", f"stack/{prefix}-*/*")],
+            [arn("cloudformation", f"stack/{stack.spec.prefix}-*/*")],
         ),
+    ]
+
+
+def _change_stacks(stack: Stack, kinds: Sequence[str]) -> list[Value]:
+    return [
         allow(
             "MoveParameters",
             [
@@ -140,7 +146,7 @@ def _change_stacks(stack: Stack, kinds: Sequence[str]) -> list[Value]:
                 "cloudformation:DeleteChangeSet",
                 "cloudformation:ExecuteChangeSet",
             ],
-            [arn("cloudformation", f"stack/{prefix}-{kind}/*") for kind in kinds],
+            [arn("cloudformation", f"stack/{stack.spec.prefix}-{kind}/*") for kind in kinds],
         ),
     ]
 
@@ -192,19 +198,12 @@ def _traffic(stack: Stack) -> list[Value]:
         allow(
             "FenceFromOutside",
             ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"],
-            [arn("ec2", "security-group/*"), arn("ec2", "security-group-rule/*")],
+            [arn("ec2", "security-group/*")],
             ours,
         ),
-        allow(
-            "Fleet",
-            [
-                "autoscaling:CancelInstanceRefresh",
-                "autoscaling:StartInstanceRefresh",
-                "autoscaling:UpdateAutoScalingGroup",
-            ],
-            [arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")],
-            ours,
-        ),
+        # Rules bear no tags; each call is asked for the group as well.
+        allow("RulesOfThoseGroups", ["ec2:RevokeSecurityGroupIngress"], [arn("ec2", "security-group-rule/*")]),
+        allow("Fleet", ["autoscaling:UpdateAutoScalingGroup"], [fleet_groups()], ours),
     ]
 
 
@@ -258,68 +257,6 @@ def _kit(stack: Stack, operations: Operations) -> list[Value]:
     ]
 
 
-def _next_generation(stack: Stack) -> list[Value]:
-    """A new replica, its log groups, and the events of it. The instance of the old generation is kept."""
-    prefix = stack.spec.prefix
-    return [
-        allow(
-            "CreateReplica",
-            ["rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica"],
-            [
-                arn("rds", f"db:{prefix}-db-g*"),
-                arn("rds", "pg:*"),
-                arn("rds", "subgrp:*"),
-                sub(f"arn:${{AWS::Partition}}:rds:*:${{AWS::AccountId}}:db:{prefix}-db-g*"),
-            ],
-        ),
-        allow(
-            "LogsOfNextGeneration",
-            [
-                "logs:AssociateKmsKey",
-                "logs:CreateLogGroup",
-                "logs:DeleteLogGroup",
-                "logs:ListTagsForResource",
-                "logs:PutRetentionPolicy",
-                "logs:TagResource",
-            ],
-            [arn("logs", f"log-group:/aws/rds/instance/{prefix}-db-g*")],
-        ),
-        allow(
-            "EventsOfNextGeneration",
-            [
-                "rds:AddSourceIdentifierToSubscription",
-                "rds:ModifyEventSubscription",
-                "rds:RemoveSourceIdentifierFromSubscription",
-            ],
-            [arn("rds", "es:*")],
-            {"StringEquals": fleet_tags(stack)},
-        ),
-    ]
-
-
-def _names(stack: Stack) -> list[Value]:
-    """Route 53's control plane is in us-east-1: a failover waits for none of this, a rejoin may."""
-    domain = stack.spec.domain.name
-    records = {"route53:ChangeResourceRecordSetsNormalizedRecordNames": [domain, f"*.{domain}"]}
-    zones = [sub("arn:${AWS::Partition}:route53:::hostedzone/*")]
-    return [
-        allow(
-            "ChangeNames",
-            ["route53:ChangeResourceRecordSets"],
-            zones,
-            {"ForAllValues:StringLike": records, "Null": {next(iter(records)): "false"}},
-        ),
-        allow("ReadNames", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], zones),
-        allow("FindNames", ["route53:ListHostedZones"], [Commented("*", "This action takes no resource.")]),
-        allow("NamesInSync", ["route53:GetChange"], [sub("arn:${AWS::Partition}:route53:::change/*")]),
-        allow(
-            "MoveEpochOfChecks",
-            ["route53:ChangeTagsForResource", "route53:ListTagsForResource", "route53:UpdateHealthCheck"],
-            [Commented(sub("arn:${AWS::Partition}:route53:::healthcheck/*"), "Checks take no tag conditions.")],
-        ),
-    ]
-
-
 def _failover_tags(stack: Stack) -> list[Value]:
     """Only the keys that the spec replaces during a failover (M10); none, no permission."""
     keys = sorted(stack.spec.failover_tags)
@@ -336,7 +273,8 @@ def _failover_tags(stack: Stack) -> list[Value]:
                 "ForAllValues:StringEquals": {"aws:TagKeys": keys},
                 "Null": {"aws:TagKeys": "false"},
             },
-        )
+        ),
+        not_the_emergency_tag(),
     ]
 
 
