@@ -290,10 +290,10 @@ class _Connection:
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, silent: bool) -> None:
     """Reset at once; or swallow what comes until the client gives up, as a firewall that drops packets."""
-    if silent:
-        with contextlib.suppress(OSError):
-            while await reader.read(_CHUNK):
-                pass
+    # Cancelled when the wire stops, which ends it as any other.
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        while silent and await reader.read(_CHUNK):
+            pass
     _reset(writer)
 
 
