@@ -9,13 +9,10 @@ import click
 
 from bicoastal.aws.trust_store import database_certificates
 from bicoastal.cli.package import allow_option, folder_argument, new_image_option, package, session, spec_option
-from bicoastal.cli.progress import Progress
+from bicoastal.cli.progress import INTERRUPTED, Progress, interrupted
 from bicoastal.core.errors import BicoastalError
 from bicoastal.deploy.deployment import Result, Wishes, deploy
 from bicoastal.deploy.moments import End
-
-_INTERRUPTED = 130
-"""What shells say of a command that was ended by Ctrl-C."""
 
 
 @click.command("deploy")
@@ -58,19 +55,14 @@ def command(
             stop.set()
             running = progress.running
     if result is None:
-        click.echo(_interrupted(running), err=True)
-        context.exit(_INTERRUPTED)
+        click.echo(interrupted(running), err=True)
+        context.exit(INTERRUPTED)
     assert result is not None  # noqa: S101 - exit does not return, which its type does not say
     for line, color in _ending(result):
         click.secho(line, fg=color or None)
     if calls.log.file is not None:
         click.echo(f"{len(calls.log.calls)} calls to AWS are logged in {calls.log.file}")
     context.exit(result.exit_code)
-
-
-def _interrupted(running: list[str]) -> str:
-    at_aws = f"AWS goes on with {', '.join(running)}" if running else "Nothing runs at AWS"
-    return f"Ended by you. {at_aws}.\n    -> The same command carries on from what it finds."
 
 
 def _ending(result: Result) -> list[tuple[str, str]]:

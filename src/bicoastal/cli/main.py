@@ -20,6 +20,7 @@ COMMANDS = {
     "review": "hold templates against what was asked",
     "plan": "show what a deploy would change",
     "deploy": "create or change every stack in both regions",
+    "destroy": "delete every stack in both regions, and say what stays",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

@@ -52,12 +52,20 @@ def package(spec_file: Path, folder: Path | None, database_ca: bytes | None = No
     The application is bundled from its folder either way. Without `database_ca` nothing can be uploaded: for `plan`.
     """
     spec = load(spec_file)
-    files = render(compose(spec)) if folder is None else _files(folder)
     artifacts = {name: _bundle(name, content) for name, content in _bundles(spec, spec_file.parent).items()}
     if database_ca is not None:
         artifacts["database-ca"] = Artifact(DATABASE_CA_KEY, database_ca)
-    manifest = _manifest(files, folder)
-    return Package(manifest, files, artifacts, spec.domain.name)
+    return _package(spec, folder, artifacts)
+
+
+def composed(spec_file: Path, folder: Path | None) -> Package:
+    """Graph and templates alone: what is needed to take a deployment away, without the application's folder."""
+    return _package(load(spec_file), folder, {})
+
+
+def _package(spec: Spec, folder: Path | None, artifacts: Mapping[str, Artifact]) -> Package:
+    files = render(compose(spec)) if folder is None else _files(folder)
+    return Package(_manifest(files, folder), files, artifacts, spec.domain.name)
 
 
 def session(operation: str, name: str) -> Session:

@@ -5,11 +5,11 @@ The block is what runs now; what has ended scrolls away above it as lines, so th
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TextIO
@@ -19,6 +19,8 @@ import click
 from bicoastal.deploy.moments import Began, End, Ended, Happened, Moment, Noted
 from bicoastal.stacks.watch import Event
 
+INTERRUPTED = 130
+"""The exit code that shells expect of a command that was ended by Ctrl-C."""
 _REDRAW_S = 0.2
 _BAR = 12
 _COLORS = {
@@ -153,15 +155,14 @@ def _count(doing: str) -> int:
 
 
 def _colors(stream: TextIO) -> bool:
-    import os  # noqa: PLC0415
-
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _can_redraw(stream: TextIO) -> bool:
-    import os  # noqa: PLC0415
-
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-Show = Callable[[Moment], None]
+def interrupted(running: list[str]) -> str:
+    """What to say when the user ends a command while AWS works."""
+    at_aws = f"AWS goes on with {', '.join(running)}" if running else "Nothing runs at AWS"
+    return f"Ended by you. {at_aws}.\n    -> The same command carries on from what it finds."

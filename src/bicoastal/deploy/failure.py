@@ -45,15 +45,15 @@ def _cause(entry: StackEntry, now: StackView, cause: Event | None, package: Pack
 
 
 def _undone(fault: StackFailed) -> list[str]:
-    names = undone(fault.events)
     cause = first_cause(fault.events)
     if fault.stack.condition is Condition.STUCK:
-        left = [event for event in fault.events if event.failed and not event.of_stack and event != cause]
-        return [
-            f"The rollback failed at {', '.join(dict.fromkeys(event.logical_id for event in left)) or 'the stack'}."
-        ]
-    if not names:
-        return ["Nothing had to be rolled back."]
+        left = [event.logical_id for event in fault.events if event.failed and not event.of_stack and event != cause]
+        return [f"The rollback failed at {', '.join(dict.fromkeys(left))}."] if left else []
+    deleted, restored = undone(fault.events)
+    said = [f"{_few(names)} {what}" for names, what in ((deleted, "deleted again"), (restored, "put back")) if names]
+    return [f"Rolled back: {'; '.join(said)}."] if said else ["Nothing had to be rolled back."]
+
+
+def _few(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    what = "deleted again" if fault.stack.condition is Condition.UNBORN else "put back as they were"
-    return [f"Rolled back: {', '.join(names[:_NAMED])}{more} {what}."]
+    return ", ".join(names[:_NAMED]) + more

@@ -23,7 +23,7 @@ from bicoastal.deploy.wiring import wire
 from bicoastal.stacks.changes import Proposal, execute, propose, protect
 from bicoastal.stacks.recovery import make_ready
 from bicoastal.stacks.view import StackView
-from bicoastal.stacks.watch import Event, StackFailed, last_event, operation, settle
+from bicoastal.stacks.watch import Event, StackFailed, last_event, settle, validations
 
 
 def walk(run: Run, steps: Sequence[Step]) -> dict[str, Outcome]:
@@ -140,7 +140,8 @@ def _fault(run: Run, entry: StackEntry, now: StackView | None, events: list[Even
         return DeployFailed(
             entry, StackFailed(_gone(entry), events, "Somebody deleted it; run deploy again."), run.package
         )
-    return failed(entry, now, events or operation(run.session, now.id, entry.region), run.package)
+    told = [*events, *validations(run.session, entry.region, StackName=now.id)]
+    return failed(entry, now, told, run.package)
 
 
 def _gone(entry: StackEntry) -> StackView:

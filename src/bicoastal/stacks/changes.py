@@ -16,6 +16,7 @@ from bicoastal.aws.session import Session
 from bicoastal.aws.waiting import Waiter
 from bicoastal.core.errors import SystemFault
 from bicoastal.stacks.view import Condition, StackView
+from bicoastal.stacks.watch import validations
 
 PROPOSAL_DEADLINE_S = 300.0
 INLINE_BYTES = 51_200
@@ -79,12 +80,10 @@ class Proposal:
     id: str
     creates: bool
     changes: tuple[ResourceChange, ...]
+    """None of them, where only outputs, tags of the stack or policies would change."""
     desired: Desired
-
-    @property
-    def empty(self) -> bool:
-        """Nothing would change."""
-        return not self.changes and not self.creates
+    empty: bool = False
+    """CloudFormation says that nothing would change."""
 
 
 def propose(session: Session, desired: Desired, current: StackView | None) -> Proposal:
@@ -113,10 +112,14 @@ def propose(session: Session, desired: Desired, current: StackView | None) -> Pr
         answer = _read(client, made, doing)
         if answer["Status"] == "FAILED":
             reason = answer.get("StatusReason", "no reason given")
+            said = validations(session, desired.region, ChangeSetName=made["Id"])
             _drop(client, made["Id"], made["StackId"], with_stack=creates)
             if any(words in reason.lower() for words in _NOTHING):
-                return Proposal(desired.name, desired.region, made["Id"], creates=False, changes=(), desired=desired)
-            raise SystemFault(f"{doing}: {reason}")
+                return Proposal(
+                    desired.name, desired.region, made["Id"], creates=False, changes=(), desired=desired, empty=True
+                )
+            details = "".join(f"\n    {event.logical_id} ({event.type}): {event.reason}" for event in said)
+            raise SystemFault(f"{doing}: {reason}{details}")
         changes = [_change(item["ResourceChange"]) for item in _all_changes(client, made, answer)]
     return Proposal(desired.name, desired.region, made["Id"], creates, tuple(changes), desired)
 

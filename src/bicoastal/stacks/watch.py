@@ -99,6 +99,29 @@ def operation(session: Session, stack: str, region: str) -> list[Event]:
     return found[::-1]
 
 
+def validations(session: Session, region: str, **which: str) -> list[Event]:
+    """What CloudFormation's own validation objected to before it began: it names each in DescribeEvents alone.
+
+    `which` is StackName, or ChangeSetName. Empty where there is nothing, or where the action is not known.
+    """
+    client = session.client("cloudformation", region)
+    try:
+        with aws_faults(f"reading what the validation said in {region}"):
+            pages = client.get_paginator("describe_events").paginate(Filters={"FailedEvents": True}, **which)
+            return [
+                _event({**item, "ResourceStatus": "VALIDATION_FAILED", "ResourceStatusReason": _objection(item)})
+                for page in pages
+                for item in page["OperationEvents"]
+                if item.get("EventType") == "VALIDATION_ERROR"
+            ]
+    except ApiFault:
+        return []
+
+
+def _objection(item: Mapping[str, Any]) -> str:
+    return " ".join(str(item[key]) for key in ("ValidationStatusReason", "ValidationPath") if item.get(key))
+
+
 def first_cause(events: Iterable[Event]) -> Event | None:
     """The failure that came first: what followed is CloudFormation cancelling the rest and going back.
 
@@ -108,17 +131,13 @@ def first_cause(events: Iterable[Event]) -> Event | None:
     return next((event for event in failed if not event.of_stack), failed[0] if failed else None)
 
 
-def undone(events: Sequence[Event]) -> tuple[str, ...]:
-    """Logical ids of what a rollback took away or put back, each once, in its order."""
+def undone(events: Sequence[Event]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Logical ids of what a rollback deleted, and of what it put back as it was; each once, in its order."""
     cause = first_cause(events)
-    since = events[events.index(cause) :] if cause is not None else ()
-    return tuple(
-        dict.fromkeys(
-            event.logical_id
-            for event in since
-            if not event.of_stack and event.status in ("DELETE_COMPLETE", "UPDATE_COMPLETE", "ROLLBACK_COMPLETE")
-        )
-    )
+    since = [event for event in events[events.index(cause) :] if not event.of_stack] if cause is not None else []
+    deleted = dict.fromkeys(event.logical_id for event in since if event.status == "DELETE_COMPLETE")
+    restored = dict.fromkeys(event.logical_id for event in since if event.status == "UPDATE_COMPLETE")
+    return tuple(deleted), tuple(restored)
 
 
 def _since(session: Session, stack: str, region: str, after: str) -> list[Event]:

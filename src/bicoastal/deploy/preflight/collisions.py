@@ -56,7 +56,11 @@ def taken_buckets(session: Session, package: Package, views: Views) -> list[Prob
                     )
                 continue
             problems.append(
-                Problem(f"{entry.id}: the bucket {name} is there from earlier and is taken over.", stops=False)
+                Problem(
+                    f"{entry.id}: the bucket {name} is there, kept from an earlier deployment; CloudFormation "
+                    "creates none over it.\n    -> Copy what you need out of it, then remove it: "
+                    f"aws s3 rb --force s3://{name} (versions of its objects have to be deleted, too)"
+                )
             )
     return problems
 
