@@ -91,6 +91,37 @@ def test_aliases_in_a_circle_end() -> None:
     assert answers(Situation(), circle) == {}
 
 
+def chain(levels: int, width: int) -> str:
+    """Names that are each an alias of the next, several times over."""
+    records = [
+        f"  R{level}x{copy}: {{Type: AWS::Route53::RecordSet, Properties: {{HostedZoneId: Z1, "
+        f"Name: n{level}.example.com, Type: A, SetIdentifier: s{copy}, Weight: 1, AliasTarget: {{HostedZoneId: Z1, EvaluateTargetHealth: true, "
+        f"DNSName: n{level + 1}.example.com}}}}}}"
+        for level in range(levels)
+        for copy in range(width)
+    ]
+    last = TREE.replace("www.example.com", f"n{levels}.example.com").replace(
+        "WWW.example.com.", f"n{levels}.example.com"
+    )
+    return last + "\n".join(records)
+
+
+def test_trees_that_share_branches_are_walked_once() -> None:
+    deployment = deployment_of(chain(levels=40, width=10))
+    resolution = Resolution(deployment, Names(deployment), Signals(deployment, {}), 6)
+    shares = resolution.shares("n0.example.com", Situation(), near="us-east-1")
+    assert list(shares) == ["us-east-1"]
+    assert abs(shares["us-east-1"] - 1) < 1e-9
+
+
+def test_a_chain_without_end_is_given_up() -> None:
+    deployment = deployment_of(chain(levels=1500, width=1))
+    names = Names(deployment)
+    resolution = Resolution(deployment, names, Signals(deployment, {}), 6)
+    assert resolution.shares("n0.example.com", Situation(), near="us-east-1") == {}
+    assert [item.logical_id for item in names.balancers(names.named("n0.example.com")[0])] == ["Balancer"]
+
+
 def test_comparisons_are_cloudwatchs() -> None:
     assert compare(5, "GreaterThanOrEqualToThreshold", 5)
     assert not compare(5, "GreaterThanThreshold", 5)

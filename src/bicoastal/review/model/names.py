@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from bicoastal.cfn.deployment import Deployment, Resource
 from bicoastal.cfn.values import Value
@@ -44,22 +45,31 @@ class Names:
         self.records = list(self._records())
         self.checks = deployment.of_type("AWS::Route53::HealthCheck")
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.name, []).append(record)
+        return found
+
     def named(self, name: str, type_: str = "") -> list[Record]:
         """The records of a name."""
-        wanted = name.rstrip(".").lower()
-        return [item for item in self.records if item.name == wanted and type_ in ("", item.type)]
+        return [item for item in self._by_name.get(name.rstrip(".").lower(), ()) if type_ in ("", item.type)]
 
-    def balancers(self, record: Record, seen: frozenset[str] = frozenset()) -> list[Resource]:
+    def balancers(self, record: Record) -> list[Resource]:
         """Every load balancer that a record can lead to, through any number of aliases."""
-        if record.balancer is not None:
-            return [record.balancer]
-        if not record.alias or record.alias in seen:
-            return []
-        found = {
-            id(target): target
-            for item in self.named(record.alias, record.type)
-            for target in self.balancers(item, seen | {record.alias})
-        }
+        found: dict[int, Resource] = {}
+        seen = {id(record)}
+        waiting = [record]
+        while waiting:
+            current = waiting.pop()
+            if current.balancer is not None:
+                found[id(current.balancer)] = current.balancer
+                continue
+            for item in self.named(current.alias, current.type) if current.alias else ():
+                if id(item) not in seen:
+                    seen.add(id(item))
+                    waiting.append(item)
         return list(found.values())
 
     def children(self, check: Resource) -> list[Resource]:

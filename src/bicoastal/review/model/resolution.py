@@ -7,7 +7,8 @@ is healthy, all are treated as healthy; if PRIMARY and SECONDARY are both unheal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bicoastal.cfn.deployment import Deployment, Resource
@@ -15,7 +16,7 @@ from bicoastal.review.model.names import CONFIG, Names, Record
 from bicoastal.review.model.signals import Alarm, Signals, compare
 from bicoastal.review.verdict import number, yes
 
-_MAX_DEPTH = 20
+_MAX_DEPTH = 60
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,27 @@ class Situation:
     """Requests per target and minute by region; absent: few."""
 
 
+@dataclass
+class _View:
+    """A situation as users near a region see it, with what is already known of it."""
+
+    situation: Situation
+    near: str
+    answers: dict[str, dict[str, float]] = field(default_factory=dict)
+    records: dict[int, bool] = field(default_factory=dict)
+    checks: dict[int, bool] = field(default_factory=dict)
+    _depth: int = 0
+
+    @contextmanager
+    def deeper(self) -> Iterator[bool]:
+        """One alias or child further; False where that is deeper than Route 53 or anybody's tree goes."""
+        self._depth += 1
+        try:
+            yield self._depth <= _MAX_DEPTH
+        finally:
+            self._depth -= 1
+
+
 class Resolution:
     """Answers of the zones' records in situations."""
 
@@ -44,32 +66,34 @@ class Resolution:
 
     def shares(self, name: str, situation: Situation, *, near: str, type_: str = "A") -> dict[str, float]:
         """Where users near a region are sent: region of the balancer (or a record's values) to share of 1."""
-        found: dict[str, float] = {}
-        self._walk(name, type_, situation, near, 1.0, found, _MAX_DEPTH)
+        return dict(self._answers(name, type_, _View(situation, near)))
+
+    def _answers(self, name: str, type_: str, view: _View) -> dict[str, float]:
+        """The shares of one name, computed once for a view: trees of aliases share their branches."""
+        if name in view.answers:
+            return view.answers[name]
+        view.answers[name] = found = {}
+        shares: dict[str, float] = {}
+        for record, part in self._chosen(self._names.named(name, type_), view):
+            if record.balancer is not None:
+                ends = {record.balancer.region: 1.0}
+            elif record.alias:
+                with view.deeper() as shallow:
+                    ends = self._answers(record.alias, type_, view) if shallow else {}
+            else:
+                ends = {"\n".join(record.values): 1.0} if record.values else {}
+            for end, share in ends.items():
+                shares[end] = shares.get(end, 0) + part * share
+        found.update(shares)
         return found
 
-    def _walk(  # noqa: PLR0917 - the state of a recursion, called from two places
-        self, name: str, type_: str, situation: Situation, near: str, share: float, found: dict[str, float], depth: int
-    ) -> None:
-        if depth == 0:
-            return
-        for record, part in self._chosen(self._names.named(name, type_), situation, near):
-            if record.balancer is not None:
-                region = record.balancer.region
-                found[region] = found.get(region, 0) + share * part
-            elif record.alias:
-                self._walk(record.alias, type_, situation, near, share * part, found, depth - 1)
-            elif record.values:
-                value = "\n".join(record.values)
-                found[value] = found.get(value, 0) + share * part
-
     def _chosen(  # noqa: PLR0911 - one return for each routing policy
-        self, records: list[Record], situation: Situation, near: str
+        self, records: list[Record], view: _View
     ) -> list[tuple[Record, float]]:
         """The records of one name that are answered, with their shares."""
         if not records:
             return []
-        healthy = [record for record in records if self.record_healthy(record, situation)]
+        healthy = [record for record in records if self._record_healthy(record, view)]
         if any(record.failover for record in records):
             primary = [record for record in records if record.failover == "PRIMARY"]
             secondary = [record for record in records if record.failover == "SECONDARY"]
@@ -79,7 +103,7 @@ class Resolution:
             return [((primary or secondary)[0], 1.0)]
         eligible = healthy or records
         if any(record.latency_region for record in records):
-            nearest = [record for record in eligible if record.latency_region == near]
+            nearest = [record for record in eligible if record.latency_region == view.near]
             return [((nearest or eligible)[0], 1.0)]
         if any(record.weight is not None for record in records):
             total = sum(record.weight or 0 for record in eligible)
@@ -88,33 +112,44 @@ class Resolution:
             return [(record, (record.weight or 0) / total) for record in eligible if record.weight]
         return [(eligible[0], 1.0)]
 
-    def record_healthy(self, record: Record, situation: Situation, depth: int = _MAX_DEPTH) -> bool:
+    def _record_healthy(self, record: Record, view: _View) -> bool:
         """Whether a record counts as healthy."""
-        if depth == 0:
-            return True
-        if record.guarded and (record.check is None or not self.check_healthy(record.check, situation)):
+        if id(record) not in view.records:
+            view.records[id(record)] = True  # while it is computed: aliases in a circle hold each other up
+            with view.deeper() as shallow:
+                view.records[id(record)] = not shallow or self._judged(record, view)
+        return view.records[id(record)]
+
+    def _judged(self, record: Record, view: _View) -> bool:
+        if record.guarded and (record.check is None or not self._check_healthy(record.check, view)):
             return False
         if record.evaluates:
             if record.balancer is not None:
-                return record.balancer.region not in situation.lost
+                return record.balancer.region not in view.situation.lost
             targets = self._names.named(record.alias, record.type)
             if targets:
-                return any(self.record_healthy(target, situation, depth - 1) for target in targets)
+                return any(self._record_healthy(target, view) for target in targets)
         return True
 
-    def check_healthy(self, check: Resource, situation: Situation, depth: int = 4) -> bool:
+    def _check_healthy(self, check: Resource, view: _View) -> bool:
         """Whether a health check is healthy; one that watches what is not known here counts as healthy."""
+        if id(check) not in view.checks:
+            view.checks[id(check)] = True
+            with view.deeper() as shallow:
+                view.checks[id(check)] = not shallow or self._probed(check, view)
+        return view.checks[id(check)]
+
+    def _probed(self, check: Resource, view: _View) -> bool:
         kind = str(check.get(CONFIG, "Type"))
-        if depth == 0 or yes(check.get(CONFIG, "Disabled")):
+        if yes(check.get(CONFIG, "Disabled")):
             return True
+        if kind == "CLOUDWATCH_METRIC":
+            return self._alarm_check(check, view.situation)
         if kind == "CALCULATED":
-            children = self._names.children(check)
-            healthy = sum(self.check_healthy(child, situation, depth - 1) for child in children)
+            healthy = sum(self._check_healthy(child, view) for child in self._names.children(check))
             status = healthy >= (number(check.get(CONFIG, "HealthThreshold")) or 0)
-        elif kind == "CLOUDWATCH_METRIC":
-            return self._alarm_check(check, situation)
         else:
-            status = self._endpoint(check, kind, situation)
+            status = self._endpoint(check, kind, view.situation)
         return not status if yes(check.get(CONFIG, "Inverted")) else status
 
     def _endpoint(self, check: Resource, kind: str, situation: Situation) -> bool:
