@@ -134,6 +134,14 @@ def test_a_condition_that_depends_on_itself_is_unknown() -> None:
     assert "depends on itself" in held.reason
 
 
+def test_a_chain_of_conditions_without_end_is_unknown() -> None:
+    links = "".join(f"  C{number}: !Condition C{number + 1}\n" for number in range(3000))
+    text = f"Conditions:\n{links}  C3000: !Equals [a, a]\nResources:\n  A: {{Type: AWS::SNS::Topic}}\n"
+    chained = Evaluator(parse_template(text, "t.yaml"), stack="s", stack_name="s", region="us-east-1")
+    assert chained.condition("C2990") is True
+    assert isinstance(chained.condition("C0"), Unknown)
+
+
 def test_list_parameters_are_cut_around_references() -> None:
     given = Text((Reference("network", "A"), ",", Reference("network", "B")))
     assert evaluator(Subnets=given).value(ref("Subnets")) == [Reference("network", "A"), Reference("network", "B")]

@@ -20,6 +20,8 @@ from bicoastal.cfn.resolve import Evaluator
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, references, text_of
 from bicoastal.core.findings import Finding
 
+_MAX_WIRES = 40
+"""Stacks that a value passes through, each feeding the next."""
 Steps = tuple[str | int, ...]
 
 
@@ -152,6 +154,7 @@ class Deployment:
         self.tags = dict(tags or {})
         """Stack tags, which CloudFormation puts on everything that takes tags."""
         self.stacks: dict[str, Stack] = {}
+        self._wires = 0
         self.findings: list[Finding] = []
         """What is wrong with the files and their wiring."""
 
@@ -227,7 +230,13 @@ class Deployment:
     def _output(self, stack: str, output: str) -> Value:
         if stack not in self.stacks:
             return Unknown(f"there is no stack {stack}")
-        return self.stacks[stack].output(output)
+        if self._wires > _MAX_WIRES:
+            return Unknown(f"{stack} is fed through too many stacks")
+        self._wires += 1
+        try:
+            return self.stacks[stack].output(output)
+        finally:
+            self._wires -= 1
 
     # What stacks ask of each other (`resolve.Surroundings`).
 

@@ -24,6 +24,8 @@ _LISTS = (
     "AWS::SSM::Parameter::Value<CommaDelimitedList",
 )
 _MAX_DEPTH = 200
+_MAX_CHAIN = 100
+"""Conditions that lean on each other, one on the next."""
 
 
 class Surroundings(Protocol):
@@ -161,6 +163,8 @@ class Evaluator:
         if name not in self._conditions:
             if f"?{name}" in self._pending:
                 return Unknown(f"condition {name} depends on itself")
+            if len(self._pending) > _MAX_CHAIN:
+                return Unknown(f"condition {name} leans on too many others")
             self._pending.add(f"?{name}")
             try:
                 self._conditions[name] = self.holds(self._condition_bodies[name])

@@ -1,5 +1,7 @@
 """What Route 53 answers, on a small tree by hand."""
 
+import json
+
 from bicoastal.review.model.names import Names
 from bicoastal.review.model.resolution import Resolution, Situation
 from bicoastal.review.model.signals import Signals, compare
@@ -93,16 +95,14 @@ def test_aliases_in_a_circle_end() -> None:
 
 def chain(levels: int, width: int) -> str:
     """Names that are each an alias of the next, several times over."""
-    records = [
-        f"  R{level}x{copy}: {{Type: AWS::Route53::RecordSet, Properties: {{HostedZoneId: Z1, "
-        f"Name: n{level}.example.com, Type: A, SetIdentifier: s{copy}, Weight: 1, AliasTarget: {{HostedZoneId: Z1, EvaluateTargetHealth: true, "
-        f"DNSName: n{level + 1}.example.com}}}}}}"
-        for level in range(levels)
-        for copy in range(width)
-    ]
-    last = TREE.replace("www.example.com", f"n{levels}.example.com").replace(
-        "WWW.example.com.", f"n{levels}.example.com"
-    )
+    records = []
+    for level in range(levels):
+        target = {"HostedZoneId": "Z1", "EvaluateTargetHealth": True, "DNSName": f"n{level + 1}.example.com"}
+        entry = {"HostedZoneId": "Z1", "Name": f"n{level}.example.com", "Type": "A", "Weight": 1}
+        properties = {**entry, "AliasTarget": target}
+        body = json.dumps({"Type": "AWS::Route53::RecordSet", "Properties": properties})
+        records += [f"  R{level}x{copy}: {body}" for copy in range(width)]
+    last = TREE.replace("WWW.example.com.", "www.example.com").replace("www.", f"n{levels}.")
     return last + "\n".join(records)
 
 
