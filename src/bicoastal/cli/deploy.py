@@ -66,9 +66,9 @@ def command(
 
 
 def _ending(result: Result) -> list[tuple[str, str]]:
-    lines = [(str(problem), "yellow") for problem in result.problems]
+    lines: list[tuple[str, str]] = []
     if result.unchanged:
-        return [*lines, (f"Nothing to change: all {len(result.stacks)} stacks are as they should be.", "green")]
+        return [(f"Nothing to change: all {len(result.stacks)} stacks are as they should be.", "green")]
     for name, outcome in result.outcomes.items():
         if isinstance(outcome.error, BicoastalError):
             lines += [(line, "red") for line in str(outcome.error).splitlines()]

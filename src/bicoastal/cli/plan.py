@@ -11,7 +11,7 @@ from bicoastal.cli.package import allow_option, folder_argument, new_image_optio
 from bicoastal.deploy.deployment import Wishes, plan
 from bicoastal.deploy.guard import STATEFUL
 from bicoastal.deploy.survey import Plan, Planned
-from bicoastal.stacks.changes import ResourceChange
+from bicoastal.stacks.changes import ResourceChange, replaced
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<", "Dynamic": "?"}
 
@@ -121,17 +121,21 @@ def _stack(planned: Planned) -> list[tuple[str, str]]:
             lines.append((f"    {planned.state}", "yellow"))
     else:
         lines = [(f"{name}: update" + ("" if planned.changes else " of tags, outputs or policies only"), "")]
-    return lines + [_change(change) for change in planned.changes]
+    anew = replaced(planned.changes)
+    return lines + [_change(change, anew.get(change.logical_id)) for change in planned.changes]
 
 
-def _change(change: ResourceChange) -> tuple[str, str]:
-    replaces = change.action == "Modify" and change.replaces
+def _change(change: ResourceChange, anew: bool | None) -> tuple[str, str]:
+    """`anew`: made anew for certain (True), perhaps (False), or not (None)."""
+    replaces = anew is not None
     sign = "-/+" if replaces else f"  {_SIGNS.get(change.action, '?')}"
-    how = {"True": "replaced", "Conditional": "perhaps replaced"}[change.replacement] if replaces else ""
+    how = ("replaced" if anew else "perhaps replaced") if replaces else ""
     names = ", ".join(
-        f"{item.name}{f' (by {item.cause})' if item.cause else ''}"
-        for item in change.properties
-        if not replaces or item.recreation != "Never"
+        dict.fromkeys(
+            f"{item.name}{f' (by {item.cause})' if item.cause else ''}"
+            for item in change.properties
+            if not replaces or item.recreation != "Never"
+        )
     )
     text = f"  {sign} {change.logical_id}  {change.type}"
     if how:

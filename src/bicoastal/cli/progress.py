@@ -96,7 +96,7 @@ class Progress:
             case Ended(name, end, seconds, text):
                 known = self._running.pop(name, None)
                 if end is not End.UNCHANGED or known is not None:
-                    first = text.splitlines()[0] if text else ""
+                    first = text.partition("\n")[0].removeprefix(f"{name}: ").removeprefix(f"{end}: ")
                     what = f"{end} after {seconds:.1f} s" if end in (End.DONE, End.FAILED) else str(end)
                     self._line(name, what + (f": {first}" if first else ""), _COLORS.get(end))
 

@@ -19,7 +19,7 @@ from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, Refused
 from bicoastal.deploy.choices import Choices
 from bicoastal.deploy.graph import Outcome
-from bicoastal.deploy.moments import End, Tell
+from bicoastal.deploy.moments import End, Noted, Tell
 from bicoastal.deploy.package import Package
 from bicoastal.deploy.preflight import Problem, preflight
 from bicoastal.deploy.run import Run
@@ -84,6 +84,8 @@ def deploy(session: Session, package: Package, wishes: Wishes, tell: Tell, stop:
     stopping = [problem for problem in problems if problem.stops]
     if stopping:
         raise Refused("\n".join(str(problem) for problem in stopping) + "\nNothing was created or changed.")
+    for problem in problems:
+        tell(Noted("preflight", problem.text))
     found = survey(session, package, choices, views, allowed=wishes.allowed)
     if found.objections:
         forget(session, found.proposals.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bicoastal.stacks.changes import Proposal, ResourceChange
+from bicoastal.stacks.changes import Proposal, ResourceChange, replaced
 
 STATEFUL = frozenset(
     {
@@ -52,9 +52,10 @@ def objections(entry_id: str, proposal: Proposal, *, protected: bool, allowed: C
     what may be replaced.
     """
     found = []
+    anew = replaced(proposal.changes)
     for change in proposal.changes:
-        certain = change.action == "Remove" or (change.action == "Modify" and change.replacement == "True")
-        possible = certain or change.action == "Dynamic" or (change.action == "Modify" and change.replaces)
+        certain = change.action == "Remove" or anew.get(change.logical_id, False)
+        possible = certain or change.action == "Dynamic" or change.logical_id in anew
         stateful = change.type in STATEFUL
         if ((stateful and possible) or (protected and certain)) and change.logical_id not in allowed:
             found.append(Objection(entry_id, change))

@@ -7,7 +7,7 @@ and what is executed are the same object.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +65,6 @@ class ResourceChange:
     """`True`, `False` or `Conditional`; empty where nothing is there yet."""
     properties: tuple[PropertyChange, ...] = ()
 
-    @property
-    def replaces(self) -> bool:
-        """The resource may be made anew: so it is, unless AWS says for certain that it is not."""
-        return self.replacement in ("True", "Conditional")
-
 
 @dataclass(frozen=True)
 class Proposal:
@@ -84,6 +79,38 @@ class Proposal:
     desired: Desired
     empty: bool = False
     """CloudFormation says that nothing would change."""
+
+
+def replaced(changes: Collection[ResourceChange]) -> dict[str, bool]:
+    """Logical ids of what is made anew: True for certain, False for what AWS knows only when it runs.
+
+    AWS says `Conditional` of whatever takes an attribute of a resource that changes, though the ARN or id of one that
+    stays does not: a new tag on a key would put everything under that key in doubt. Such a doubt is followed to its
+    cause; all others stand.
+    """
+    certain = {change.logical_id for change in changes if change.replacement == "True" and change.action == "Modify"}
+    doubtful = {change.logical_id: change for change in changes if change.replacement == "Conditional"}
+    known = {change.logical_id for change in changes}
+    found = set(certain)
+    grown = True
+    while grown:
+        more = {name for name, change in doubtful.items() if name not in found and _doubt_stands(change, known, found)}
+        found |= more
+        grown = bool(more)
+    return {name: name in certain for name in sorted(found)}
+
+
+def _doubt_stands(change: ResourceChange, known: Collection[str], anew: Collection[str]) -> bool:
+    reasons = [item for item in change.properties if item.recreation != "Never"]
+    return not reasons or any(_moves(item.cause, known, anew) for item in reasons)
+
+
+def _moves(cause: str, known: Collection[str], anew: Collection[str]) -> bool:
+    """Whether a property's cause gives it another value: an edit, a parameter, an attribute other than ARN and id."""
+    resource, _, attribute = cause.partition(".")
+    if resource not in known or (attribute and not attribute.endswith(("Arn", "Id"))):
+        return True
+    return resource in anew
 
 
 def propose(session: Session, desired: Desired, current: StackView | None) -> Proposal:
@@ -174,9 +201,7 @@ def _all_changes(client: Any, made: Mapping[str, str], answer: Mapping[str, Any]
 
 def _change(data: Mapping[str, Any]) -> ResourceChange:
     properties = {
-        target["Name"]: PropertyChange(
-            target["Name"], target.get("RequiresRecreation", "Never"), detail.get("CausingEntity", "")
-        )
+        PropertyChange(target["Name"], target.get("RequiresRecreation", "Never"), detail.get("CausingEntity", ""))
         for detail in data.get("Details", ())
         if (target := detail.get("Target", {})).get("Attribute") == "Properties" and target.get("Name")
     }
@@ -186,5 +211,5 @@ def _change(data: Mapping[str, Any]) -> ResourceChange:
         type=data["ResourceType"],
         physical_id=data.get("PhysicalResourceId", ""),
         replacement=data.get("Replacement", ""),
-        properties=tuple(properties[name] for name in sorted(properties)),
+        properties=tuple(sorted(properties, key=lambda item: (item.name, item.recreation, item.cause))),
     )

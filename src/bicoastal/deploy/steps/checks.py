@@ -84,7 +84,7 @@ def _wait(run: Run) -> End:
     try:
         watch(run.session, entry.region, checks)
     except ApiFault as fault:
-        if fault.code in UNKNOWN_ACTION:
+        if fault.code in UNKNOWN_ACTION | {"InvalidInput"}:
             raise NotDone(
                 f"{NAME}: not done: this endpoint does not answer GetHealthCheckStatus.\n"
                 "    -> Look at the health checks yourself: until their first probes are counted, an inverted check "
