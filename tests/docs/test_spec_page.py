@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from bench.spec_reference import PAGE, page
+from bicoastal.blueprint.stacks import compose
+from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.spec.checks import RESERVED_TAGS
 from bicoastal.spec.load import loads
 from bicoastal.spec.model import Egress
@@ -53,8 +55,18 @@ def test_the_prices_add_up() -> None:
         float(re.search(rf"{what} \$([0-9.]+) an hour", TEXT.replace("\n", " ")).group(1))  # type: ignore[union-attr]
         for what in ("NAT gateway", "public IPv4 address", "interface endpoint")
     )
-    for count, line in ((zones, "nat-per-az"), (len(regions), "one-nat")):
-        row = next(row for row in TEXT.splitlines() if row.startswith(f"| `{line}` |"))
-        assert f"{count} gateways: ${count * gateway * HOURS:.2f}, and ${count * address * HOURS:.2f}" in row
-    row = next(row for row in TEXT.splitlines() if row.startswith("| `endpoints-only` |"))
-    assert f"${zones * endpoint * HOURS:.2f} for each service" in row
+    for egress in Egress:
+        row = next(row for row in TEXT.splitlines() if row.startswith(f"| `{egress}` |"))
+        network = next(
+            stack for stack in compose(loads(STARTER + f"egress: {egress}\n")).stacks if stack.kind == "network"
+        )
+        gateways = 2 * list(network.resource_types.values()).count("AWS::EC2::NatGateway")
+        endpoints = zones * sum(
+            resource["Properties"].get("VpcEndpointType") == "Interface"
+            for resource in strip_comments(network.document)["Resources"].values()
+            if resource["Type"] == "AWS::EC2::VPCEndpoint"
+        )
+        assert f"{endpoints} endpoint zones: ${endpoints * endpoint * HOURS:.2f}" in row
+        if gateways:
+            price = f"{gateways} gateways: ${gateways * gateway * HOURS:.2f}, their addresses: ${gateways * address * HOURS:.2f}"
+            assert price in row
