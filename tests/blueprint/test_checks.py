@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bicoastal.blueprint.checks import SWITCH_PATH
-from bicoastal.blueprint.service import balancer
 from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.intrinsics import strip_comments
 from bicoastal.cfn.manifest import FromOutput
@@ -51,7 +49,15 @@ def test_a_room_check_reads_the_standbys_alarm_and_takes_no_data_for_room() -> N
 
 
 def test_the_switch_is_asked_where_the_balancer_answers_it() -> None:
-    assert balancer.SWITCH_PATH == SWITCH_PATH
+    service = next(stack for stack in compose(spec()).stacks if stack.kind == "service")
+    rule = strip_comments(service.document)["Resources"]["SwitchRule"]["Properties"]
+    (condition,) = rule["Conditions"]
+    asked = {
+        check["HealthCheckConfig"]["ResourcePath"]
+        for check in made().values()
+        if check["HealthCheckConfig"]["Type"] == "HTTPS_STR_MATCH"
+    }
+    assert asked == set(condition["PathPatternConfig"]["Values"])
 
 
 def test_route_53_can_read_the_alarms_of_the_room_checks() -> None:
