@@ -74,12 +74,17 @@ class Walker:
     """Stack id to its outputs, of what stands."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """Parameters that are chosen otherwise than by their default."""
+    up_s: float = 0.0
+    """How long the last `up` took."""
 
     def up(self, workers: int = 6) -> dict[str, float]:
         """Create every stack, each as soon as what it needs stands. Returns seconds by stack id."""
         for region in self.manifest.regions:
             self.account.client("cloudformation", region), self.account.client("s3", region)
-        return self._each(self.create, lambda entry: entry.needs, workers)
+        started = time.monotonic()
+        took = self._each(self.create, lambda entry: entry.needs, workers)
+        self.up_s = time.monotonic() - started
+        return took
 
     def down(self, workers: int = 6) -> dict[str, float]:
         """Delete every stack, each as soon as nothing needs it."""

@@ -145,6 +145,8 @@ def xml(data: Mapping[str, Json]) -> str:
 
 
 def _element(name: str, value: Json) -> str:
+    if isinstance(value, Repeated):
+        return "".join(_element(name, item) for item in value.items)
     if isinstance(value, Mapping):
         inner = xml(value)
     elif isinstance(value, Items):
@@ -163,6 +165,13 @@ class Items:
 
     def __init__(self, name: str, items: list[Json]) -> None:
         self.name = name
+        self.items = items
+
+
+class Repeated:
+    """A list without a wrapper: the element stands there once for each item, as S3 writes lists."""
+
+    def __init__(self, items: list[Json]) -> None:
         self.items = items
 
 

@@ -115,12 +115,16 @@ def extend(
     *,
     before: Callable[[Wanted], None] | None = None,
     after: Callable[[str, Wanted], None] | None = None,
+    translate: Callable[[Json], Json] = lambda properties: properties,
 ) -> None:
-    """Add a check before, or a step after, to a type of ministack's."""
-    handler = emulator.provisioners()._RESOURCE_HANDLERS[type_]
+    """Add a check before, or a step after, to a type of ministack's; or hand it the properties in another form."""
+    provisioners = emulator.provisioners()
+    handler = provisioners._RESOURCE_HANDLERS[type_]
     inner_create, inner_update = handler["create"], handler["update"]
     with_id = handler.get("update_with_logical_id", False)
     tag = schemas.tag_property(type_)
+    if tag and after:
+        provisioners._STACK_TAG_PROPERTY.setdefault(type_, tag)
 
     def around(wanted: Wanted, act: Callable[[], tuple[str, dict[str, str]]]) -> tuple[str, dict[str, str]]:
         if before:
@@ -132,14 +136,14 @@ def extend(
 
     def create(logical_id: str, properties: Mapping[str, Json], stack: str) -> tuple[str, dict[str, str]]:
         wanted = Wanted(logical_id, stack, properties, _tags(tag, properties))
-        return around(wanted, lambda: inner_create(logical_id, properties, stack))
+        return around(wanted, lambda: inner_create(logical_id, translate(properties), stack))
 
     def update(
         id_: str, was: Mapping[str, Json], new: Mapping[str, Json], stack: str, logical_id: str | None = None
     ) -> tuple[str, dict[str, str]]:
         wanted = Wanted(logical_id or id_, stack, new, _tags(tag, new))
         more = (logical_id,) if with_id else ()
-        return around(wanted, lambda: inner_update(id_, was, new, stack, *more))
+        return around(wanted, lambda: inner_update(id_, translate(was), translate(new), stack, *more))
 
     handler["create"], handler["update"] = create, update
     handler["update_with_logical_id"] = True

@@ -15,6 +15,7 @@ from bicoastal.twin.cloud.handlers import (
     network_acls,
     rds,
     route53,
+    s3,
     secretsmanager,
     ssm,
     wafv2,
@@ -37,9 +38,13 @@ def install() -> None:
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
     registry.extend("AWS::EC2::Route", before=ec2.check_route)
+    registry.extend("AWS::EC2::VPCEndpoint", after=ec2.route_to_endpoint)
+    registry.extend("AWS::IAM::Role", after=iam.bound)
+    registry.extend("AWS::S3::Bucket", after=s3.configure)
+    registry.extend("AWS::WAFv2::WebACL", translate=wafv2.encoded)
     autoscaling.no_invented_instances()
     cloudwatch.metric_math()
-    elbv2.full_names()
+    elbv2.install()
     rds.complete_answers()
     route53.lowercase_booleans()
     secretsmanager.honor_exclusions()

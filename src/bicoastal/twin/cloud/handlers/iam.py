@@ -1,4 +1,4 @@
-"""IAM: an instance profile is known to CloudFormation by its name."""
+"""IAM: an instance profile is known to CloudFormation by its name, and a role has its boundary."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ class InstanceProfile(ResourceType):
 def _arn(name: str) -> str:
     record = emulator.store("iam", "_instance_profiles").get(name)
     return str(record["Arn"]) if record else name
+
+
+def bound(id_: str, wanted: Wanted) -> None:
+    """Give a role its permissions boundary, which limits what its policies allow."""
+    emulator.store("iam", "_roles")[id_]["PermissionsBoundary"] = wanted.get("PermissionsBoundary")
 
 
 TYPES = (InstanceProfile(),)

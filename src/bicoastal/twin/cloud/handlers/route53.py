@@ -104,14 +104,20 @@ def _check_alarm(config: Mapping[str, Json]) -> None:
 
 
 def lowercase_booleans() -> None:
-    """XML's booleans are lower case: an inverted check that answers `True` reads as one that is not inverted."""
+    """XML's booleans are lower case: an inverted check that answers `True` reads as one that is not inverted.
+
+    Route 53 says them also where nobody did.
+    """
     inner = emulator.of_service("route53", "_build_health_check_el")
 
     def build(parent: Any, check: Mapping[str, Json]) -> None:
         config = {
             name: str(value).lower() if isinstance(value, bool) else value for name, value in check["config"].items()
         }
-        inner(parent, {**check, "config": config})
+        plain = {"Inverted": "false", "Disabled": "false"}
+        if config["Type"] in _ENDPOINT:
+            plain["MeasureLatency"] = "false"
+        inner(parent, {**check, "config": {**plain, **config}})
 
     emulator.replace_in_service("route53", "_build_health_check_el", build)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -74,6 +75,20 @@ def put(configuration: dict[str, Json]) -> None:
         ):
             raise ServiceError("WAFLogDestinationPermissionIssueException", f"{destination} does not exist here")
     LOGGING[configuration["ResourceArn"]] = {**configuration, "ManagedByFirewallManager": False}
+
+
+def encoded(value: Json) -> Json:
+    """A web ACL's search strings as the API keeps them: in base64, whichever of the two properties gave them."""
+    if isinstance(value, list):
+        return [encoded(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    read = {name: encoded(item) for name, item in value.items()}
+    if "SearchString" in read:
+        read["SearchString"] = base64.b64encode(str(read["SearchString"]).encode()).decode()
+    if "SearchStringBase64" in read:
+        read["SearchString"] = read.pop("SearchStringBase64")
+    return read
 
 
 def _get(request: Mapping[str, Json]) -> Mapping[str, Json]:
