@@ -93,7 +93,7 @@ def _bucket(stack: Stack, foundation: Foundation, key: Value, boundary: Value) -
         },
         comment="In the home region the archive, in the standby a relay to it.",
         data_class=DataClass.OPERATIONAL,
-        retain="Retain",
+        retain=True,
         accept={"CKV_AWS_18": "A log of who reads the logs would need a bucket of its own, and that one another."},
     )
     stack.add(

@@ -139,8 +139,7 @@ def _add_bucket(
         data_class=DataClass.OPERATIONAL,
         accept=accept,
         depends_on=depends_on,
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
 
 

@@ -114,8 +114,7 @@ def _add_key(
         },
         comment="Kept when the stack is deleted: what it encrypted (snapshots, backups, logs) outlives the stack and "
         "is unreadable without it.",
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
         accept=accept,
     )
     stack.add(

@@ -177,8 +177,7 @@ def _secret(
         },
         comment=comment,
         data_class=DataClass.CREDENTIALS,
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
     return stack.output(output_name, secret.ref, f"{full_name}, in the home region."), full_name
 

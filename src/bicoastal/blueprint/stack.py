@@ -191,14 +191,15 @@ class Stack:
         condition: str | None = None,
         depends_on: Sequence[str | Resource] = (),
         data_class: DataClass = DataClass.NONE,
-        retain: str | None = None,
+        retain: bool = False,
         accept: Mapping[str, str] | None = None,
         **attributes: Value,
     ) -> Resource:
         """Add a resource, tagged if its type takes tags (unless `properties` carries its own).
 
-        `retain` sets DeletionPolicy and UpdateReplacePolicy (`Retain`, `Snapshot`). `accept` maps a rule id to the
-        reason why its finding is accepted here. `attributes` are further resource attributes (UpdatePolicy, ...).
+        `retain` keeps it when its stack goes or replaces it, but not when the creation of the stack itself fails: what
+        was left would hold the name against the next try. `accept` maps a rule id to the reason why its finding is
+        accepted here. `attributes` are further resource attributes (UpdatePolicy, ...).
         """
         if logical_id in self._resources:
             raise ValueError(f"{self.kind}: resource {logical_id} is declared twice")
@@ -208,8 +209,8 @@ class Stack:
         if depends_on:
             resource["DependsOn"] = [item.logical_id if isinstance(item, Resource) else item for item in depends_on]
         if retain:
-            resource["DeletionPolicy"] = retain
-            resource["UpdateReplacePolicy"] = retain
+            resource["DeletionPolicy"] = "RetainExceptOnCreate"
+            resource["UpdateReplacePolicy"] = "Retain"
         resource.update(attributes)
         if accept:
             resource["Metadata"] = {**attributes.get("Metadata", {}), **_accepted(accept)}

@@ -71,8 +71,7 @@ def _key(stack: Stack) -> Resource:
         comment="Apart from the database's key: whoever loses or deletes that one has not lost the copies in the "
         "other region.",
         data_class=DataClass.CUSTOMER,
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
     stack.add(
         "BackupKeyAlias",
@@ -101,8 +100,7 @@ def _vault(stack: Stack, key: Resource) -> Resource:
         },
         comment="Kept when the stack is deleted: AWS deletes no vault that holds a recovery point.",
         data_class=DataClass.CUSTOMER,
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
 
 

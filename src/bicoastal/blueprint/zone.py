@@ -59,8 +59,7 @@ def zone(spec: Spec) -> Zone:
         comment="Kept when the stack is deleted: a new zone gets other name servers, and a delegation to a deleted "
         "one can be taken over by a stranger. Query logging is off: its log group can only be in us-east-1, whatever "
         "the home region is, and it would hold resolvers' addresses there (M2, M7).",
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
     stack.add(
         "CertificateAuthorities",

@@ -133,8 +133,7 @@ def _bucket(stack: Stack, foundation: Foundation) -> Resource:
             "VersioningConfiguration": {"Status": "Enabled"},
         },
         data_class=DataClass.OPERATIONAL,
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
         comment="Locked: deleting these also takes s3:BypassGovernanceRetention.",
         accept={
             "CKV_AWS_18": "Every read decrypts with LogsKey, and the trail records that: access logs would add nothing."
@@ -163,8 +162,7 @@ def _bucket_policy(stack: Stack, bucket: Resource) -> Resource:
                 [check | {"Principal": cloudtrail}, write | {"Principal": cloudtrail}, secure | {"Principal": "*"}]
             ),
         },
-        DeletionPolicy="RetainExceptOnCreate",
-        UpdateReplacePolicy="Retain",
+        retain=True,
     )
 
 
