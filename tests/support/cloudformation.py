@@ -117,7 +117,7 @@ class Walker:
             Tags=[{"Key": key, "Value": value} for key, value in self.manifest.tags.items()],
             **template,
         )
-        for _ in _until(f"the change set of {entry.id}"):
+        for _ in until(f"the change set of {entry.id}"):
             found = cloudformation.describe_change_set(StackName=entry.name, ChangeSetName=name)
             if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 break
@@ -147,7 +147,7 @@ class Walker:
     def settled(self, entry: StackEntry, name: str | None = None) -> Any:
         """The stack once nothing is in progress."""
         cloudformation = self.account.client("cloudformation", entry.region)
-        for _ in _until(entry.id):
+        for _ in until(entry.id):
             stack = cloudformation.describe_stacks(StackName=name or entry.name)["Stacks"][0]
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 break
@@ -212,7 +212,7 @@ def _timed(act: Callable[[StackEntry], None], entry: StackEntry) -> float:
     return time.monotonic() - started
 
 
-def _until(what: str) -> Any:
+def until(what: str) -> Any:
     """Yield until the caller is content; raises StackFailed when the deadline has passed."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:

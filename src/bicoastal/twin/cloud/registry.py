@@ -189,6 +189,8 @@ def _typed(type_: str, properties: Mapping[str, Json], *, strict: bool = False) 
         if type_ == _GROUP and isinstance(own[tag[0]], list):
             # A stack's own tags come without it: CloudFormation lets a group's instances bear them.
             own[tag[0]] = [{"PropagateAtLaunch": True, **item} for item in own[tag[0]]]
+        if system and not own[tag[0]]:
+            del own[tag[0]]
     try:
         read = schemas.checked(type_, own)
     except Refused:
@@ -196,7 +198,8 @@ def _typed(type_: str, properties: Mapping[str, Json], *, strict: bool = False) 
             raise
         return dict(properties)
     if tag and system:
-        read[tag[0]] = {**read[tag[0]], **system} if tag[1] == "map" else [*read[tag[0]], *system]
+        mine = read.get(tag[0])
+        read[tag[0]] = {**(mine or {}), **system} if tag[1] == "map" else [*(mine or ()), *system]
     return read
 
 

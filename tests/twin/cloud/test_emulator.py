@@ -1,0 +1,135 @@
+"""The contract with ministack: the version that is pinned, and every private name that the twin relies on.
+
+Another version fails here first, and says which name has gone or changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bicoastal.twin.cloud.emulator import NAMES
+
+ROOT = Path(__file__).resolve().parents[3]
+CLOUD = ROOT / "src" / "bicoastal" / "twin" / "cloud"
+FUNCTIONS = {
+    "ministack.core.iam_actions.extract_iam_action": "(service, method, path, headers, body, query_params)",
+    "ministack.core.persistence.load_state": "(service)",
+    "ministack.core.persistence.save_state": "(service, data)",
+    "ministack.core.responses.get_account_id": "()",
+    "ministack.core.responses.get_region": "()",
+    "ministack.core.responses.set_request_region": "(region)",
+    "ministack.services.alb._action_xml": "(a)",
+    "ministack.services.alb._parse_actions": "(params, prefix)",
+    "ministack.services.alb._target_group_full_name_from_arn": "(arn)",
+    "ministack.services.autoscaling._delete_group_hooks": None,
+    "ministack.services.autoscaling._delete_group_policies": None,
+    "ministack.services.autoscaling._instance_member_xml": "(inst, include_group_name)",
+    "ministack.services.autoscaling._reconcile_instances": "(asg)",
+    "ministack.services.cloudformation.helpers._p": "(params, key, default)",
+    "ministack.services.cloudformation.helpers._resolve_document": "(params, body_key, url_key, label)",
+    "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
+    "ministack.services.cloudformation.provisioners._elbv2_listener_actions": "(props, lb_arn, prop)",
+    "ministack.services.cloudformation.provisioners._sm_secret_string": "(props)",
+    "ministack.services.cloudformation.stacks._provision_resource": "(resource_type, logical_id, props, stack_name)",
+    "ministack.services.cloudformation.stacks._update_resource": (
+        "(resource_type, physical_id, old_props, new_props, stack_name, logical_id, old_attrs)"
+    ),
+    "ministack.services.ec2._put_vpc_peering_record": "(record, default_region)",
+    "ministack.services.rds._create_snapshot_internal": "(snap_id, instance)",
+    "ministack.services.rds._format_time": None,
+    "ministack.services.rds._instance_xml": "(i)",
+    "ministack.services.route53._build_health_check_el": "(parent, hc)",
+    "ministack.services.s3._put_bucket_encryption": "(name, body)",
+    "ministack.services.s3._put_bucket_lifecycle": "(name, body)",
+    "ministack.services.s3._put_bucket_logging": "(name, body)",
+    "ministack.services.s3._put_bucket_ownership_controls": "(name, body)",
+    "ministack.services.s3._put_bucket_replication": "(bucket_name, body)",
+    "ministack.services.s3._put_object_lock_configuration": "(bucket_name, body)",
+}
+"""Functions that the twin calls or replaces, and what they take; None where only the one positional is relied on."""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the installed ministack has, asked in a process of its own: importing it reads settings and starts threads."""
+    wanted = {**{f"{module}.{name}": None for module, names in NAMES.items() for name in names}, **FUNCTIONS}
+    code = f"""
+import importlib, inspect, json
+found = {{}}
+for path in {list(wanted)!r}:
+    module, _, name = path.rpartition(".")
+    try:
+        value = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        continue
+    found[path] = list(inspect.signature(value).parameters) if inspect.isfunction(value) else None
+print(json.dumps(found))
+"""
+    folder = tmp_path_factory.mktemp("contract")
+    environment = {**os.environ, "STATE_DIR": str(folder), "S3_DATA_DIR": str(folder), "LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment
+    )
+    return dict(json.loads(done.stdout))
+
+
+def test_the_installed_version_is_the_pinned_one() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"ministack=={importlib.metadata.version('ministack')}" in extras["twin"]
+
+
+@pytest.mark.parametrize("path", [f"{module}.{name}" for module, names in NAMES.items() for name in names])
+def test_every_private_name_is_there(installed: dict[str, Any], path: str) -> None:
+    assert path in installed
+
+
+@pytest.mark.parametrize("path", FUNCTIONS)
+def test_every_function_takes_what_it_took(installed: dict[str, Any], path: str) -> None:
+    assert path in installed
+    expected = FUNCTIONS[path]
+    if expected is None:
+        assert len(installed[path]) >= 1
+    else:
+        assert installed[path] == [name for name in expected.strip("()").split(", ") if name]
+
+
+def test_no_private_name_is_used_outside_the_list() -> None:
+    """Read from the source: what the handlers ask of the boundary is in the lists above."""
+    listed = {f"{module.rpartition('.')[2]}.{name}" for module, names in NAMES.items() for name in names}
+    listed |= {".".join(path.split(".")[-2:]) for path in FUNCTIONS}
+    missing = []
+    for file in CLOUD.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="store" | "of_service" | "replace_in_service"),
+                    args=[ast.Constant(value=str(service)), ast.Constant(value=str(name)), *_],
+                ):
+                    if f"{service}.{name}" not in listed:
+                        missing.append(f"{file.name}: {service}.{name}")
+    assert missing == []
+
+
+def test_only_the_boundary_imports_ministack() -> None:
+    importers = [
+        file.name
+        for file in CLOUD.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [item.name for item in node.names])
+        if name and name.split(".")[0] == "ministack"
+    ]
+    assert importers == []
+    assert inspect.getsource(importlib.import_module("bicoastal.twin.cloud.emulator")).count("importlib.import_module")
