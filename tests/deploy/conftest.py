@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +47,33 @@ class Bench:
         found = self.stack(kind, region)
         return found.status if found else "none"
 
+    def signal(self, kind: str, region: str, resource: str) -> None:
+        """Let a waiting resource be done, as soon as it waits."""
+        client = self.client("cloudformation", region)
+        name = f"{self.small.name}-test-{kind}"
+
+        def waiting() -> bool:
+            if self.stack(kind, region) is None:
+                return False
+            found = client.describe_stack_events(StackName=name)["StackEvents"]
+            return any(
+                (item["LogicalResourceId"], item["ResourceStatus"]) == (resource, "CREATE_IN_PROGRESS")
+                for item in found
+            )
+
+        until(waiting)
+        client.signal_resource(StackName=name, LogicalResourceId=resource, UniqueId="1", Status="SUCCESS")
+
     def client(self, service: str, region: str = HOME) -> Any:
         return self.session.client(service, region)
+
+
+def until(condition: Callable[[], object], deadline_s: float = 20.0) -> None:
+    """Look until it is so; an assertion fails at the deadline."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
 
 
 @pytest.fixture

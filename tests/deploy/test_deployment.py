@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -11,7 +10,7 @@ from bicoastal.core.errors import Refused
 from bicoastal.deploy.deployment import Wishes, plan
 from bicoastal.deploy.moments import End
 from bicoastal.deploy.package import Artifact
-from tests.deploy.conftest import Bench
+from tests.deploy.conftest import Bench, until
 from tests.support.small_deployment import HOME, STANDBY, topic, waits
 
 
@@ -132,7 +131,7 @@ def test_a_rollback_that_failed_is_continued_and_if_it_cannot_be_the_way_out_is_
     iot = bench.client("iot", STANDBY)
 
     def take_away() -> None:
-        _until(lambda: iot.describe_thing(thingName=thing)["attributes"] == {"state": "after"})
+        until(lambda: iot.describe_thing(thingName=thing)["attributes"] == {"state": "after"})
         iot.delete_thing(thingName=thing)
 
     taker = threading.Thread(target=take_away)
@@ -156,8 +155,8 @@ def test_an_operation_that_still_runs_is_waited_for(bench: Bench) -> None:
     bench.small.aside["Slow"] = waits(60)
     first = threading.Thread(target=lambda: Bench(bench.cloud, bench.small).deploy(), daemon=True)
     first.start()
-    _until(lambda: bench.status("aside", STANDBY) == "CREATE_IN_PROGRESS")
-    signaler = threading.Timer(1.0, _signal, (bench, "aside", STANDBY, "Slow"))
+    until(lambda: bench.status("aside", STANDBY) == "CREATE_IN_PROGRESS")
+    signaler = threading.Timer(1.0, bench.signal, ("aside", STANDBY, "Slow"))
     signaler.start()
     result = bench.deploy()
     assert result.exit_code == 0
@@ -211,7 +210,7 @@ def test_ended_by_the_user_it_starts_nothing_more_and_carries_on_later(bench: Be
     bench.small.foundation["Slow"] = waits(60)
 
     def end() -> None:
-        _until(lambda: bench.status("foundation") == "CREATE_IN_PROGRESS")
+        until(lambda: bench.status("foundation") == "CREATE_IN_PROGRESS")
         bench.stop.set()
 
     timer = threading.Thread(target=end)
@@ -223,7 +222,7 @@ def test_ended_by_the_user_it_starts_nothing_more_and_carries_on_later(bench: Be
     assert bench.status("network") == "none"
     again = Bench(bench.cloud, bench.small)
     for region in (HOME, STANDBY):
-        threading.Thread(target=_signal, args=(bench, "foundation", region, "Slow"), daemon=True).start()
+        threading.Thread(target=bench.signal, args=("foundation", region, "Slow"), daemon=True).start()
     assert again.deploy().exit_code == 0
 
 
@@ -244,21 +243,6 @@ def _thing(name: str, state: str) -> dict[str, object]:
     }
 
 
-def _signal(bench: Bench, kind: str, region: str, resource: str) -> None:
-    """Let a waiting resource be done, as soon as it waits."""
-    client = bench.client("cloudformation", region)
-    name = f"{bench.small.name}-test-{kind}"
-
-    def waiting() -> bool:
-        found = client.describe_stack_events(StackName=name)["StackEvents"]
-        return any(
-            item["LogicalResourceId"] == resource and item["ResourceStatus"] == "CREATE_IN_PROGRESS" for item in found
-        )
-
-    _until(lambda: bench.stack(kind, region) is not None and waiting())
-    client.signal_resource(StackName=name, LogicalResourceId=resource, UniqueId="1", Status="SUCCESS")
-
-
 def _change_sets(bench: Bench) -> list[str]:
     """Change sets that could still be executed."""
     found = []
@@ -266,11 +250,3 @@ def _change_sets(bench: Bench) -> list[str]:
         answer = bench.client("cloudformation", entry.region).list_change_sets(StackName=entry.name)
         found += [item["ChangeSetId"] for item in answer["Summaries"] if item["ExecutionStatus"] == "AVAILABLE"]
     return found
-
-
-def _until(condition: object, deadline_s: float = 20.0) -> None:
-    assert callable(condition)
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)

@@ -46,9 +46,8 @@ def command(
     what = package(spec, folder, database_certificates(database_ca))
     calls = session("deploy", what.name)
     stop = threading.Event()
-    width = max(len(entry.id) for entry in what.manifest.stacks)
     result: Result | None = None
-    with Progress(width=width) as progress:
+    with Progress() as progress:
         try:
             result = deploy(calls, what, Wishes(allowed, new_image), progress, stop)
         except KeyboardInterrupt:
@@ -69,11 +68,12 @@ def _ending(result: Result) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if result.unchanged:
         return [(f"Nothing to change: all {len(result.stacks)} stacks are as they should be.", "green")]
-    for name, outcome in result.outcomes.items():
+    for outcome in result.outcomes.values():
         if isinstance(outcome.error, BicoastalError):
             lines += [(line, "red") for line in str(outcome.error).splitlines()]
-        elif outcome.end is End.SKIPPED:
-            lines.append((f"{name}: skipped, because it needs {outcome.because}", "yellow"))
+    for broken in dict.fromkeys(outcome.because for outcome in result.outcomes.values() if outcome.because):
+        skipped = ", ".join(name for name, outcome in result.outcomes.items() if outcome.because == broken)
+        lines.append((f"Skipped, because they need {broken}: {skipped}.", "yellow"))
     ends = [outcome.end for outcome in result.outcomes.values()]
     told = ", ".join(f"{ends.count(end)} {end}" for end in End if end in ends)
     return [*lines, (f"{told}.", "green" if result.exit_code == 0 else "")]

@@ -39,7 +39,7 @@ def command(context: click.Context, folder: Path | None, spec: Path, yes: str | 
         click.echo(line)
     _confirm(what.manifest.application, yes)
     stop, outcomes = threading.Event(), {}
-    with Progress(width=max(len(name) for name in removal.stacks)) as progress:
+    with Progress() as progress:
         try:
             outcomes = destroy(calls, what, removal, progress, stop)
         except KeyboardInterrupt:

@@ -46,7 +46,7 @@ class _Running:
 class Progress:
     """Takes moments from any thread; a context manager that takes its block away in the end."""
 
-    def __init__(self, stream: TextIO | None = None, *, live: bool | None = None, width: int = 26) -> None:
+    def __init__(self, stream: TextIO | None = None, *, live: bool | None = None, width: int = 24) -> None:
         """`live`: redraw a block; by default where the stream is a terminal that can. `width` is that of the ids."""
         self._stream = stream or sys.stderr
         self._live = _can_redraw(self._stream) if live is None else live
@@ -95,6 +95,8 @@ class Progress:
                 self._line(name, text, "yellow")
             case Ended(name, end, seconds, text):
                 known = self._running.pop(name, None)
+                if end is End.SKIPPED:
+                    return
                 if end is not End.UNCHANGED or known is not None:
                     first = text.partition("\n")[0].removeprefix(f"{name}: ").removeprefix(f"{end}: ")
                     what = f"{end} after {seconds:.1f} s" if end in (End.DONE, End.FAILED) else str(end)

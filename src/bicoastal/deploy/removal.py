@@ -35,7 +35,8 @@ _WHY = {
     "AWS::Backup::BackupVault": "recovery points in it are locked until they expire; a new deployment takes it over",
     "AWS::Logs::LogGroup": "its events expire by themselves",
     "AWS::Route53::HostedZone": "a new one would get other name servers, and a delegation to none can be taken over",
-    "AWS::SecretsManager::Secret": "snapshots of the database have these passwords; a new deployment takes it over",
+    "AWS::SecretsManager::Secret": "snapshots of the database have these passwords; remove it before "
+    "this name is deployed again",
     _INSTANCE: "it is kept for inspection",
 }
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bicoastal.blueprint.service.fleet import WARMUP_S
+from bicoastal.blueprint.service.units import SIGNAL_DEADLINE_S
 from bicoastal.cfn.manifest import Chosen
 from bicoastal.spec.model import Spec
 from tests.support.deployed import deployed, plain, service
@@ -100,6 +102,14 @@ def test_a_rolling_update_keeps_the_minimum_and_can_always_begin(any_spec: Spec)
         update["SuspendProcesses"]
     )
     assert group.attribute("CreationPolicy")["ResourceSignal"]["Count"] == smallest
+
+
+def test_an_instance_that_fails_to_start_can_say_why_before_it_is_replaced() -> None:
+    group = service(spec()).resources["Fleet"]
+    grace = int(group.get("HealthCheckGracePeriod"))
+    assert grace >= WARMUP_S + SIGNAL_DEADLINE_S
+    assert grace <= 15 * 60, "and within what CloudFormation waits"
+    assert group.attribute("CreationPolicy")["ResourceSignal"]["Timeout"] == "PT15M"
 
 
 def test_an_instance_is_launched_before_the_one_it_replaces_goes() -> None:

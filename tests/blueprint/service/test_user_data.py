@@ -204,6 +204,8 @@ def test_every_unit_is_hardened_and_writes_only_below_the_root(name: str) -> Non
     assert found["Service.ProtectSystem"] == ["strict"]
     assert found["Service.CapabilityBoundingSet"] == [""]
     assert found.get("Service.ReadWritePaths", []) in ([], [ROOT])
+    assert (found["Service.ProtectHome"], found["Service.PrivateTmp"]) == (["yes"], ["yes"])
+    assert "HOME=/tmp" in found["Service.Environment"], "root's own home is hidden, and the aws command wants one"
     if "Service.User" in found:
         assert "Service.ReadWritePaths" not in found, "what serves requests writes nothing but its own temporary files"
 

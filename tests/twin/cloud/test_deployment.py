@@ -144,7 +144,9 @@ ANSWERS: dict[str, tuple[Callable[[Account, str], Json], Json]] = {
         lambda a, r: (_database(a, r)["StorageEncrypted"], _database(a, r)["KmsKeyId"].split(":")[3] == r),
         (True, True),
     ),
-    "database exports its logs": (lambda a, r: _database(a, r)["EnabledCloudwatchLogsExports"], ["postgresql", "upgrade"]),
+    "database exports its logs": (
+        lambda a, r: _database(a, r)["EnabledCloudwatchLogsExports"], ["postgresql", "upgrade"]
+    ),
     "database is protected": (lambda a, r: _database(a, r)["DeletionProtection"], True),
     "database follows": (
         lambda a, r: _database(a, r).get("ReadReplicaSourceDBInstanceIdentifier", "").split(":")[3:4],
@@ -244,7 +246,7 @@ ANSWERS: dict[str, tuple[Callable[[Account, str], Json], Json]] = {
     ),
     "trail": (
         lambda a, r: (a.client("cloudtrail", r).get_trail_status(Name="orders-production-trail")["IsLogging"],
-                      _first(a.client("cloudtrail", r).describe_trails(), "trailList", 0, "KmsKeyId").split(":")[3] == r),
+                      a.client("cloudtrail", r).describe_trails()["trailList"][0]["KmsKeyId"].split(":")[3] == r),
         (True, True),
     ),
     "documents": (
@@ -257,7 +259,9 @@ ANSWERS: dict[str, tuple[Callable[[Account, str], Json], Json]] = {
         {region: f"orders-production-boundary-{region}" for region in (HOME, STANDBY)},
     ),
     "secrets are in both regions": (
-        lambda a, r: sorted(s["Name"].rpartition("/")[2] for s in a.client("secretsmanager", r).list_secrets()["SecretList"]),
+        lambda a, r: sorted(
+            s["Name"].rpartition("/")[2] for s in a.client("secretsmanager", r).list_secrets()["SecretList"]
+        ),
         ["app", "kit", "master", "owner"],
     ),
     "backup plan": (

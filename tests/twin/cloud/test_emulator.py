@@ -63,7 +63,7 @@ FUNCTIONS = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the installed ministack has, asked in a process of its own: importing it reads settings and starts threads."""
+    """What the installed ministack has, asked in a process of its own, since importing it reads settings."""
     wanted = {**{f"{module}.{name}": None for module, names in NAMES.items() for name in names}, **FUNCTIONS}
     code = f"""
 import importlib, inspect, json

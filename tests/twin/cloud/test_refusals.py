@@ -177,7 +177,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "a document whose step leads nowhere": (
         {"It": {"Type": "AWS::SSM::Document", "Properties": {"DocumentType": "Automation", "Content": {
             "schemaVersion": "0.3",
-            "mainSteps": [{"name": "One", "action": "aws:sleep", "nextStep": "Two", "inputs": {"Duration": "PT1S"}}]}}}},
+            "mainSteps": [
+                {"name": "One", "action": "aws:sleep", "nextStep": "Two", "inputs": {"Duration": "PT1S"}}]}}}},
         "leads to Two",
     ),
     "a secret's replica with a key of the wrong region": (

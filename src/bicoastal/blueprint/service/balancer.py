@@ -130,7 +130,7 @@ def _certificate(stack: Stack, zone: Value) -> Resource:
         comment="Both regions' certificates are validated by the same record, which stays for the renewals. The "
         "wildcard is for the regions' own names.",
         accept={
-            "CKV2_AWS_71": "The wildcard covers the regions' own names, us-east-1.NAME, and nothing of others: NAME "
+            "CKV2_AWS_71": "The wildcard covers the regions' own names, REGION.NAME, and nothing of others: NAME "
             "is the application's own, and the key never leaves ACM."
         },
     )

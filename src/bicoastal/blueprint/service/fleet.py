@@ -24,7 +24,9 @@ VOLUME_GIB: Final = 16
 WARMUP_S: Final = 180
 """Seconds from launch until an instance takes its share: boot, four packages, two bundles. Set from AWS's usual
 figures, not measured by us: compare with the fleet's activity history and change it."""
-_GRACE_S: Final = 300
+_GRACE_S: Final = 600
+"""Boot, and then all the time that `signal` gives the application: an instance whose first start fails is to say why
+before Auto Scaling replaces it. Nobody is sent to it meanwhile: the balancer waits for its health path."""
 _SIGNAL_TIMEOUT: Final = "PT15M"
 NO_IMAGE: Final = "ami-00000000000000000"
 """Stands for an image until one is chosen: images differ by region and date, and templates do not."""

@@ -67,6 +67,8 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
+# Homes are hidden from units, and versions of the aws command fail where they cannot write a cache into theirs.
+Environment=HOME=/tmp
 """
 
 
@@ -145,7 +147,7 @@ Type=notify
 NotifyAccess=main
 WatchdogSec=30
 User={KIT_USER}
-Environment={_LIBRARIES} HOME=/tmp
+Environment={_LIBRARIES}
 ExecStart={_KIT} run --config {KIT_CONFIGURATION}
 Restart=always
 RestartSec=1

@@ -13,7 +13,7 @@ from bicoastal.core.errors import Refused
 from bicoastal.deploy.choices import Choices
 from bicoastal.deploy.package import Package
 from bicoastal.deploy.preflight.account import account_of, backup_opt_in, regions_enabled
-from bicoastal.deploy.preflight.collisions import foreign_stacks, taken_buckets
+from bicoastal.deploy.preflight.collisions import foreign_stacks, kept_from_earlier
 from bicoastal.deploy.preflight.problem import Problem, unknown
 from bicoastal.deploy.preflight.quotas import enough_quota
 from bicoastal.deploy.preflight.zone import usable_zone
@@ -28,7 +28,7 @@ _CHECKS: tuple[Check, ...] = (
     backup_opt_in,
     enough_quota,
     foreign_stacks,
-    taken_buckets,
+    kept_from_earlier,
     usable_zone,
 )
 

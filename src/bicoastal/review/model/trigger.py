@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property, lru_cache
 from typing import Final
 
-from bicoastal.review.model.metric_math import Formula
+from bicoastal.core.metric_math import Formula
 from bicoastal.review.model.signals import Alarm, compare
 
 HIGH: Final = 1e9
@@ -43,10 +44,12 @@ class Trigger:
 
         def value(name: str) -> float:
             if name not in known:
-                known[name] = _formula(self._alarm.expressions[name]).value(value)
+                known[name] = _number(_formula(self._alarm.expressions[name]).value(value))
             return known[name]
 
-        result = _formula(self._alarm.result).value(value) if self._alarm.result else next(iter(known.values()))
+        result = (
+            _number(_formula(self._alarm.result).value(value)) if self._alarm.result else next(iter(known.values()))
+        )
         if self._alarm.threshold is None:
             raise ValueError("it has no threshold")
         return compare(result, self._alarm.operator, self._alarm.threshold)
@@ -84,6 +87,11 @@ class Trigger:
                     high = middle
             return high
         return None
+
+
+def _number(value: float | None) -> float:
+    """No data is NaN: it passes no threshold, of either side."""
+    return math.nan if value is None else value
 
 
 @lru_cache(maxsize=256)

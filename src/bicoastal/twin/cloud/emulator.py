@@ -82,6 +82,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "ministack.services.secretsmanager": ("_secrets",),
     "ministack.services.sns": ("_topics",),
+    "ministack.services.sts": ("register_session",),
     "ministack.services.waf": ("_associations", "_web_acls"),
 }
 """Module to the names that the twin relies on."""

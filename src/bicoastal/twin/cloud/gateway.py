@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from bicoastal.twin.cloud.answers import ServiceError
 from bicoastal.twin.cloud.emulator import action_of
 
 Scope = MutableMapping[str, Any]
@@ -146,7 +147,7 @@ class Gateway:
             self._reset(scope)
             return fault.kind
         code, status = ("Throttling", 400) if fault.kind == "throttle" else ("ServiceUnavailable", 503)
-        await _error(send, call, code, status)
+        await _error(send, scope, call, code, status)
         return code
 
     async def _hang(self, fault: Fault, receive: Receive) -> None:
@@ -200,11 +201,22 @@ class Gateway:
             await _json(send, 200, [asdict(fault) for fault in self._faults])
         elif path == "faults":
             await _json(send, 200, [asdict(fault) for fault in self._faults])
+        elif path == "sessions" and scope["method"] == "PUT":
+            await self._open_session(send, body)
         elif path == "calls":
             after = int(parse_qs(scope["query_string"].decode()).get("after", ["0"])[0])
             await _json(send, 200, [asdict(seen) for seen in self._calls if seen.number > after])
         else:
-            await _json(send, 404, {"error": f"there is no {path}: faults and calls are"})
+            await _json(send, 404, {"error": f"there is no {path}: faults, calls and sessions are"})
+
+    async def _open_session(self, send: Send, body: bytes) -> None:
+        """Credentials of a role, as one of AWS's services takes them: `{"role", "service", "name", "seconds"}`."""
+        from bicoastal.twin.cloud.handlers.sts import service_session  # noqa: PLC0415 - it loads ministack
+
+        try:
+            await _json(send, 200, service_session(**json.loads(body)))
+        except (ServiceError, TypeError, ValueError) as error:
+            await _json(send, 400, {"error": str(error)})
 
     def _put_faults(self, wanted: Any) -> None:
         self._faults = tuple(Fault(**item) for item in wanted)
@@ -288,9 +300,12 @@ async def _json(send: Send, status: int, data: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _error(send: Send, call: Identity, code: str, status: int) -> None:
-    """In both of AWS's forms at once is not possible: JSON services read the header, XML ones the body."""
+async def _error(send: Send, scope: Scope, call: Identity, code: str, status: int) -> None:
+    """In the form in which the service gives its errors: JSON where it was asked in JSON."""
     message = f"The twin was told to fail {call.service}:{call.action} in {call.region}."
+    if any(b"json" in value for name, value in scope["headers"] if name == b"content-type"):
+        await _json(send, status, {"__type": code, "message": message})
+        return
     body = (
         f"<ErrorResponse><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         f"<Error><Type>Receiver</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"

@@ -13,6 +13,7 @@ from bicoastal.twin.cloud.handlers import (
     elbv2,
     iam,
     network_acls,
+    offers,
     rds,
     route53,
     s3,
@@ -31,10 +32,13 @@ def install() -> None:
     for module in _MODULES:
         for kind in module.TYPES:
             registry.register(kind)
-    registry.ec2_actions({**ec2.ACTIONS, **network_acls.ACTIONS})
+    registry.ec2_actions(
+        {**ec2.ACTIONS, **network_acls.ACTIONS, "DescribeInstanceTypeOfferings": offers.instance_type_offerings}
+    )
     registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
     registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
     registry.json_actions("ssm", ssm.ACTIONS)
+    offers.install_parameters()
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
     registry.extend("AWS::EC2::Route", before=ec2.check_route)

