@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from bicoastal.twin.ground import Ground, ground
 from bicoastal.twin.home import Home
+from bicoastal.twin.pace import REAL, Pace
 from bicoastal.twin.processes import end_leftovers
 
 
@@ -22,3 +25,23 @@ def home() -> Iterator[Home]:
         yield made
         end_leftovers(made, grace_s=1)
     shutil.rmtree(root)
+
+
+Grounds = Callable[..., Ground]
+REGIONS = ("us-east-1", "us-west-2")
+
+
+@pytest.fixture
+def grounds() -> Iterator[Grounds]:
+    """Makes grounds with the control plane behind them: `grounds("databases", pace=FAST)`; all end with the test."""
+    with ExitStack() as stack:
+
+        def make(*planes: str, pace: Pace = REAL, folder: Path | None = None) -> Ground:
+            root = folder or Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
+            root.chmod(0o755)
+            stack.callback(shutil.rmtree, root, ignore_errors=True)
+            made = stack.enter_context(ground(root, planes, REGIONS, pace))
+            stack.callback(end_leftovers, made.home, 1)
+            return made
+
+        yield make

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,10 +33,13 @@ class Call:
 class CallLog:
     """Collects calls from any number of clients and threads; appends each to a file of JSON lines, if given one."""
 
-    def __init__(self, file: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, file: Path | None = None, *, clock: Callable[[], float] = time.time, most: int | None = None
+    ) -> None:
+        """`most`: how many calls to remember, the newest; None: all."""
         self.file = file
         self._clock = clock
-        self._calls: list[Call] = []
+        self._calls: deque[Call] = deque(maxlen=most)
         self._lock = threading.Lock()
 
     @property

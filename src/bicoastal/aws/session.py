@@ -7,6 +7,7 @@ every AWS tool takes them: AWS_PROFILE, AWS_ENDPOINT_URL, the shared configurati
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bicoastal.aws.calls import CallLog
@@ -40,7 +41,32 @@ class Session:
         self._boto3 = boto3
         self._endpoint_url = endpoint_url
         self._clients: dict[tuple[str, str], Any] = {}
+        self._headers: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    @classmethod
+    def at(
+        cls,
+        endpoint_url: str,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str | None = None,
+        *,
+        log: CallLog | None = None,
+        attempts: int = ATTEMPTS,
+        headers: Mapping[str, str] | None = None,
+    ) -> Session:
+        """One with given credentials at a given place, whatever the environment says; `headers` go with every call."""
+        from boto3.session import Session as Boto3Session  # noqa: PLC0415
+
+        made = cls(
+            log,
+            attempts=attempts,
+            boto3=Boto3Session(access_key_id, secret_access_key, session_token),
+            endpoint_url=endpoint_url,
+        )
+        made._headers = dict(headers or {})
+        return made
 
     def client(self, service: str, region: str) -> Any:
         """The boto3 client for a service in a region. Raises SystemFault where no credentials can be found."""
@@ -68,4 +94,10 @@ class Session:
                 ),
             )
         self.log.watch(client)
+        if self._headers:
+            client.meta.events.register("before-send", self._add_headers)
         return client
+
+    def _add_headers(self, request: Any, **_: Any) -> None:
+        for name, value in self._headers.items():
+            request.headers[name] = value

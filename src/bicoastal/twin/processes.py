@@ -46,9 +46,27 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     """All of it, but for PATH and LC_ALL, which are set."""
     folder: Path = Path("/")
+    owner: str = ""
+    """On whose behalf it runs: `instance/us-east-1/i-0123`. `callers` answers it for the program's connections."""
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """What it gets when the twin is killed."""
+
+
+_running: dict[int, str] = {}
+"""Leader of a session that runs for somebody, to the owner."""
+
+
+def members_by_owner() -> dict[str, list[int]]:
+    """The living processes of each owner's programs."""
+    owners = dict(_running)
+    found: dict[str, list[int]] = {}
+    for item in Path("/proc").iterdir():
+        if item.name.isdecimal() and (fields := _stat(int(item.name))) and fields[0] not in "ZX":
+            owner = owners.get(int(fields[3]))
+            if owner:
+                found.setdefault(owner, []).append(int(item.name))
+    return found
 
 
 class Process:
@@ -81,6 +99,8 @@ class Process:
             self._child = _spawner.submit(self._spawn).result()
         except OSError as error:
             raise SystemFault(f"{self.program.name}: cannot be started: {error}") from error
+        if self.program.owner:
+            _running[self._child.pid] = self.program.owner
         self._entry = _Entry.record(self._home, self.program, self._child.pid)
 
     def wait_until_ready(self, probe: Callable[[], bool], deadline_s: float) -> float:
@@ -135,6 +155,7 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_KILL_S)
         _await_empty(self._child.pid)
+        _running.pop(self._child.pid, None)
         if self._entry is not None:
             self._entry.unlink(missing_ok=True)
 

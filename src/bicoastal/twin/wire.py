@@ -199,7 +199,8 @@ class Listener:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer: Address = writer.get_extra_info("peername")[:2]
-        route = self._router(peer)
+        # It may look at the kernel's tables, and others' bytes go on meanwhile.
+        route = await asyncio.to_thread(self._router, peer)
         if route == "refuse" or isinstance(route, str):
             await _refuse(reader, writer, silent=route == "black-hole")
             return

@@ -33,7 +33,12 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.engine": ("_resolve_parameters",),
     "ministack.services.cloudformation.handlers": ("_resolve_template",),
     "ministack.services.cloudformation.helpers": ("_resolve_document",),
-    "ministack.services.cloudformation.stacks": ("_provision_resource", "_update_resource", "_delete_resource"),
+    "ministack.services.cloudformation.stacks": (
+        "_provision_resource",
+        "_update_resource",
+        "_delete_resource",
+        "_runs_on_worker_thread",
+    ),
     "ministack.services.cloudformation.provisioners": (
         "_RESOURCE_HANDLERS",
         "_REPLACING_PROPERTIES",

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from bicoastal.twin.cloud.answers import ServiceError
+from bicoastal.twin.cloud.changes import CHANGES, changes_state
 from bicoastal.twin.cloud.emulator import action_of
 
 Scope = MutableMapping[str, Any]
@@ -31,6 +32,10 @@ Connections = dict[tuple[str, int], asyncio.Transport]
 
 KEPT_CALLS = 20_000
 ADMIN = "/_twin/"
+SERVICE_HEADER = "x-twin-service"
+"""Carries the token in calls of the twin's own controllers: AWS's services from within, which no fault of the API meets
+and no record of the customer's calls holds."""
+_LONGEST_WAIT_S = 30.0
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request")
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"(?:__type|code|Code)\"\s*:\s*\"(?:[^\"#]*#)?([^\"]+)\"")
 
@@ -115,6 +120,10 @@ class Gateway:
         started = time.time()
         body = await _read(receive)
         call = identify(scope, body)
+        if self._is_service(scope):
+            if await self._forward(scope, body, receive, send) == "ok" and changes_state(call.action):
+                CHANGES.bump()
+            return
         fault = next((fault for fault in self._faults if fault.covers(call)), None)
         try:
             if fault is None:
@@ -125,6 +134,12 @@ class Gateway:
             self._record(call, "abandoned", started)
             raise
         self._record(call, outcome, started)
+        if outcome == "ok" and changes_state(call.action):
+            CHANGES.bump()
+
+    def _is_service(self, scope: Scope) -> bool:
+        wanted = (SERVICE_HEADER.encode(), self._token.encode())
+        return any((name.lower(), value) == wanted for name, value in scope["headers"])
 
     async def _forward(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> str:
         answer = _Answer(send)
@@ -203,11 +218,29 @@ class Gateway:
             await _json(send, 200, [asdict(fault) for fault in self._faults])
         elif path == "sessions" and scope["method"] == "PUT":
             await self._open_session(send, body)
+        elif path.startswith("reports/") and scope["method"] == "PUT":
+            await self._take_report(send, path.removeprefix("reports/"), body)
         elif path == "calls":
             after = int(parse_qs(scope["query_string"].decode()).get("after", ["0"])[0])
             await _json(send, 200, [asdict(seen) for seen in self._calls if seen.number > after])
+        elif path == "changes":
+            asked = parse_qs(scope["query_string"].decode())
+            wait_s = min(float(asked.get("wait", ["0"])[0]), _LONGEST_WAIT_S)
+            await _json(send, 200, await CHANGES.beyond(int(asked.get("after", ["0"])[0]), wait_s))
         else:
-            await _json(send, 404, {"error": f"there is no {path}: faults, calls and sessions are"})
+            await _json(send, 404, {"error": f"there is no {path}: faults, calls, changes, reports and sessions are"})
+
+    async def _take_report(self, send: Send, name: str, body: bytes) -> None:
+        """What a controller says of what it runs: `{"region": ..., ...}`."""
+        from bicoastal.twin.cloud.registry import take_report  # noqa: PLC0415 - it loads ministack
+
+        try:
+            data = json.loads(body)
+            await _json(send, 200, take_report(name, data.pop("region"), data))
+        except ServiceError as error:
+            await _json(send, 400, {"error": str(error), "code": error.code})
+        except (KeyError, TypeError, ValueError) as error:
+            await _json(send, 400, {"error": f"{type(error).__name__}: {error}", "code": "ValidationError"})
 
     async def _open_session(self, send: Send, body: bytes) -> None:
         """Credentials of a role, as one of AWS's services takes them: `{"role", "service", "name", "seconds"}`."""

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,9 +57,13 @@ class Endpoint:
 class Cloud:
     """The process; also a context manager that ends it."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` holds its state and log; a second start in the same folder finds what the first one left."""
+    def __init__(self, folder: Path, planes: Sequence[str] = ()) -> None:
+        """`folder` holds its state and log; a second start in the same folder finds what the first one left.
+
+        `planes` names the data planes whose controllers run: what they make real is waited for.
+        """
         self.folder = folder
+        self._planes = tuple(planes)
         self._process: subprocess.Popen[bytes] | None = None
         self._endpoint: Endpoint | None = None
 
@@ -80,7 +85,7 @@ class Cloud:
         (self.folder / ENDPOINT).unlink(missing_ok=True)
         with (self.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bicoastal.twin.cloud.server", str(self.folder.resolve())],
+                [sys.executable, "-m", "bicoastal.twin.cloud.server", str(self.folder.resolve()), *self._planes],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -133,7 +138,7 @@ class Cloud:
         self.stop()
 
 
-def ask(endpoint: Endpoint, path: str, body: Any = None) -> Any:
+def ask(endpoint: Endpoint, path: str, body: Any = None, *, within_s: float = 5.0) -> Any:
     """Ask the gateway's admin path: a GET, or a PUT when there is a body. Raises OSError when it does not answer."""
     request = urllib.request.Request(  # noqa: S310 - the URL is ours, on the loopback interface
         f"{endpoint.url}/_twin/{path}",
@@ -141,7 +146,7 @@ def ask(endpoint: Endpoint, path: str, body: Any = None) -> Any:
         method="GET" if body is None else "PUT",
         headers={"Authorization": f"Bearer {endpoint.token}"},
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=within_s) as answer:  # noqa: S310
         return json.loads(answer.read())
 
 

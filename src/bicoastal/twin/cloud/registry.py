@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from bicoastal.twin.cloud import answers, emulator, references, schemas
+from bicoastal.twin.cloud import answers, emulator, planes, references, schemas
 from bicoastal.twin.cloud.answers import Answer, ServiceError
+from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.schemas import Refused
 
 Json = Any
@@ -51,6 +52,8 @@ class ResourceType(ABC):
     """A type that ministack lacks, or that it makes too little of."""
 
     type: ClassVar[str]
+    plane: ClassVar[str] = ""
+    """The data plane that makes it real: where it is attached, the handler runs on a worker thread and may wait."""
 
     @abstractmethod
     def create(self, wanted: Wanted) -> Made:
@@ -78,6 +81,10 @@ class Fixed(ResourceType):
 
 
 Action = Callable[[Mapping[str, Json]], Mapping[str, Json]]
+Report = Callable[[Mapping[str, Json]], Json]
+"""What a controller says of what it runs, to what it is told in return."""
+REPORTS: dict[str, Report] = {}
+"""By name, such as `rds.instance`; called in the region that the report names."""
 Route = Callable[[str, str, Mapping[str, Json]], Answer | None]
 """Method, path and body of a REST call to its answer, or None where it is not ours."""
 
@@ -108,6 +115,12 @@ def register(kind: ResourceType) -> None:
         "delete": lambda id_, was: kind.delete(id_, wanted(was)),
         "snapshot": lambda id_, was: kind.snapshot(id_, wanted(was)),
     }
+    if kind.plane and planes.attached(kind.plane):
+        _waiting.add(kind.type)
+
+
+_waiting: set[str] = set()
+"""Types that wait for their data plane."""
 
 
 def extend(
@@ -152,22 +165,35 @@ def extend(
 def check_everything() -> None:
     """Put the schemas and the references before every creation and update; and what replaces into change sets."""
     stacks, provisioners = emulator.stacks(), emulator.provisioners()
-    create, update = stacks._provision_resource, stacks._update_resource
+    create, update, delete = stacks._provision_resource, stacks._update_resource, stacks._delete_resource
+    waits = stacks._runs_on_worker_thread
 
     def checked_create(type_: str, logical_id: str, properties: Mapping[str, Json], stack: str) -> Any:
-        return create(type_, logical_id, _admitted(type_, properties), stack)
+        return _counted(lambda: create(type_, logical_id, _admitted(type_, properties), stack))
 
     def checked_update(type_: str, id_: str, was: Mapping[str, Json], new: Mapping[str, Json], *others: Any) -> Any:
         if was == new:
             return update(type_, id_, was, new, *others)
-        return update(type_, id_, _typed(type_, was), _admitted(type_, new), *others)
+        return _counted(lambda: update(type_, id_, _typed(type_, was), _admitted(type_, new), *others))
+
+    def counted_delete(*arguments: Any, **options: Any) -> Any:
+        return _counted(lambda: delete(*arguments, **options))
 
     stacks._provision_resource, stacks._update_resource = checked_create, checked_update
+    stacks._delete_resource = counted_delete
+    stacks._runs_on_worker_thread = lambda type_: type_ in _waiting or waits(type_)
     for type_ in provisioners._RESOURCE_HANDLERS:
         if type_ not in provisioners._REPLACING_PROPERTIES and schemas.schema_of(type_) is not None:
             always, conditionally = schemas.create_only(type_)
             provisioners._REPLACING_PROPERTIES[type_] = always
             provisioners._CONDITIONALLY_REPLACING_PROPERTIES.setdefault(type_, conditionally)
+
+
+def _counted(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    finally:
+        CHANGES.bump()
 
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -295,11 +321,27 @@ def rest_routes(service: str, route: Route) -> None:
     handlers[service] = handle
 
 
+def reports(found: Mapping[str, Report]) -> None:
+    """Take these reports from controllers."""
+    REPORTS.update(found)
+
+
+def take_report(name: str, region: str, data: Mapping[str, Json]) -> Json:
+    """Hand a controller's report to its handler. Raises ServiceError for one that nobody takes."""
+    if name not in REPORTS:
+        raise ServiceError("UnknownReport", f"{name} is no report: {', '.join(sorted(REPORTS))} are", 404)
+    with emulator.in_region(region):
+        answer = REPORTS[name](data)
+    CHANGES.bump()
+    return answer
+
+
 Table = MutableMapping[str, Json]
 __all__ = [
     "Fixed",
     "Made",
     "Refused",
+    "Report",
     "ResourceType",
     "ServiceError",
     "Table",
@@ -310,5 +352,7 @@ __all__ = [
     "json_actions",
     "query_actions",
     "register",
+    "reports",
     "rest_routes",
+    "take_report",
 ]

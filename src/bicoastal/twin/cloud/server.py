@@ -1,4 +1,4 @@
-"""The process that serves AWS's API: `python -m bicoastal.twin.cloud.server FOLDER`.
+"""The process that serves AWS's API: `python -m bicoastal.twin.cloud.server FOLDER [PLANE ...]`.
 
 It binds the loopback interface on a free port, announces itself in FOLDER/endpoint.json, and ends when its standard
 input closes, saving its state. It prints nothing: what it has to say goes to the log that its parent gave it.
@@ -13,8 +13,10 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from bicoastal.twin.cloud import planes
 from bicoastal.twin.cloud.process import ENDPOINT, Endpoint
 
 ACCOUNT = "111122223333"
@@ -22,8 +24,9 @@ ACCOUNT = "111122223333"
 _CREDENTIALS = "credentials.json"
 
 
-def main(folder: Path) -> None:
-    """Serve until standard input closes or a signal ends it."""
+def main(folder: Path, attached: Sequence[str] = ()) -> None:
+    """Serve until standard input closes or a signal ends it. `attached` are the data planes that are there."""
+    planes.attach(attached)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
@@ -120,4 +123,4 @@ def _announce(folder: Path, endpoint: Endpoint) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -32,6 +32,7 @@ def install() -> None:
     for module in _MODULES:
         for kind in module.TYPES:
             registry.register(kind)
+        registry.reports(getattr(module, "REPORTS", {}))
     registry.ec2_actions(
         {**ec2.ACTIONS, **network_acls.ACTIONS, "DescribeInstanceTypeOfferings": offers.instance_type_offerings}
     )

@@ -1,0 +1,37 @@
+"""Which data planes stand behind the API: where none does, what a stack asks for is there at once, on paper.
+
+With one attached, a resource is what its controller says of it (`creating` until a database answers), and a stack waits
+for that as CloudFormation does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from bicoastal.twin.cloud.schemas import Refused
+
+_LOOK_S = 0.02
+_attached: set[str] = set()
+
+
+def attach(names: Iterable[str]) -> None:
+    """Controllers of these names run: `databases`, `instances`, `fleets`, ..."""
+    _attached.update(names)
+
+
+def attached(name: str) -> bool:
+    """Whether one does."""
+    return name in _attached
+
+
+def wait_until(what: str, condition: Callable[[], bool], deadline_s: float) -> None:
+    """Look until it is so, on a worker thread: never on the event loop, which must take the controllers' reports.
+
+    Raises Refused, saying what was waited for, when the deadline has passed.
+    """
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            raise Refused(f"{what}: not so after {deadline_s:.0f} s (NotStabilized)")
+        time.sleep(_LOOK_S)
