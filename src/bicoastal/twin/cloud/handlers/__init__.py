@@ -12,6 +12,7 @@ from bicoastal.twin.cloud.handlers import (
     ec2,
     elbv2,
     iam,
+    instances,
     network_acls,
     offers,
     rds,
@@ -23,7 +24,7 @@ from bicoastal.twin.cloud.handlers import (
 )
 
 _MODULES = (
-    autoscaling, backup, cloudtrail, cloudwatch, ec2, iam, network_acls, rds, route53, secretsmanager, ssm, wafv2,
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, iam, instances, network_acls, rds, route53, secretsmanager, ssm, wafv2,
 )  # fmt: skip
 
 
@@ -34,7 +35,12 @@ def install() -> None:
             registry.register(kind)
         registry.reports(getattr(module, "REPORTS", {}))
     registry.ec2_actions(
-        {**ec2.ACTIONS, **network_acls.ACTIONS, "DescribeInstanceTypeOfferings": offers.instance_type_offerings}
+        {
+            **ec2.ACTIONS,
+            **instances.ACTIONS,
+            **network_acls.ACTIONS,
+            "DescribeInstanceTypeOfferings": offers.instance_type_offerings,
+        }
     )
     registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
     registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
