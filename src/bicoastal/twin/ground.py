@@ -43,6 +43,6 @@ def ground(folder: Path, planes: tuple[str, ...], regions: tuple[str, ...], pace
         home = stack.enter_context(Home(folder))
         addresses = stack.enter_context(Addresses(home))
         wire = stack.enter_context(Wire())
-        cloud = stack.enter_context(Cloud(home.cloud, planes))
+        cloud = stack.enter_context(Cloud(home.cloud, planes, pace.factor))
         authority = Authority(home.certificates)
         yield Ground(home, Api(cloud.endpoint, regions), addresses, authority, wire, pace)

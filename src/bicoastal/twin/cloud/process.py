@@ -57,12 +57,14 @@ class Endpoint:
 class Cloud:
     """The process; also a context manager that ends it."""
 
-    def __init__(self, folder: Path, planes: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, planes: Sequence[str] = (), pace_factor: float = 1.0) -> None:
         """`folder` holds its state and log; a second start in the same folder finds what the first one left.
 
-        `planes` names the data planes whose controllers run: what they make real is waited for.
+        `planes` names the data planes whose controllers run: what they make real is waited for. Times of templates are
+        divided by `pace_factor`.
         """
         self.folder = folder
+        self._pace_factor = pace_factor
         self._planes = tuple(planes)
         self._process: subprocess.Popen[bytes] | None = None
         self._endpoint: Endpoint | None = None
@@ -85,7 +87,10 @@ class Cloud:
         (self.folder / ENDPOINT).unlink(missing_ok=True)
         with (self.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bicoastal.twin.cloud.server", str(self.folder.resolve()), *self._planes],
+                [
+                    *(sys.executable, "-m", "bicoastal.twin.cloud.server"),
+                    *(str(self.folder.resolve()), f"{self._pace_factor:g}", *self._planes),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

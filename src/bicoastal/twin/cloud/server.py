@@ -1,4 +1,4 @@
-"""The process that serves AWS's API: `python -m bicoastal.twin.cloud.server FOLDER [PLANE ...]`.
+"""The process that serves AWS's API: `python -m bicoastal.twin.cloud.server FOLDER PACE_FACTOR [PLANE ...]`.
 
 It binds the loopback interface on a free port, announces itself in FOLDER/endpoint.json, and ends when its standard
 input closes, saving its state. It prints nothing: what it has to say goes to the log that its parent gave it.
@@ -24,9 +24,9 @@ ACCOUNT = "111122223333"
 _CREDENTIALS = "credentials.json"
 
 
-def main(folder: Path, attached: Sequence[str] = ()) -> None:
+def main(folder: Path, pace_factor: float, attached: Sequence[str] = ()) -> None:
     """Serve until standard input closes or a signal ends it. `attached` are the data planes that are there."""
-    planes.attach(attached)
+    planes.attach(attached, pace_factor)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
@@ -123,4 +123,4 @@ def _announce(folder: Path, endpoint: Endpoint) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
