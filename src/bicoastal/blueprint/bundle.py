@@ -15,7 +15,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
@@ -51,9 +51,10 @@ def version_of(bundle: bytes) -> str:
     return hashlib.sha256(gzip.decompress(bundle)).hexdigest()[:VERSION_DIGITS]
 
 
-def application_bundle(folder: Path, build: str | None = None) -> bytes:
+def application_bundle(folder: Path, build: str | None = None, environment: Mapping[str, str] | None = None) -> bytes:
     """The application's folder as tar.gz. `build` is run in a copy of it first, and what it makes is shipped too.
 
+    `environment` is added to the build's: where the bundle will run, if not on Amazon Linux.
     Version control, caches and virtual environments are left out. Raises Refused, with the next move, for a folder that
     cannot be shipped; SystemFault for a disk that cannot be read.
     """
@@ -68,17 +69,27 @@ def application_bundle(folder: Path, build: str | None = None) -> bytes:
             _measure(folder)
             copy = Path(room) / folder.resolve().name
             shutil.copytree(folder, copy, symlinks=True, ignore=lambda _, names: _LEFT_OUT & set(names))
-            _run_build(build, copy)
+            _run_build(build, copy, environment or {})
             return _archive(_application_files(copy, shown=folder))
     except OSError as error:
         raise SystemFault(f"{error.filename or folder}: cannot be read: {error.strerror or error}.") from error
 
 
-def _run_build(command: str, folder: Path) -> None:
+def content_digest(folder: Path) -> str:
+    """The SHA-256 of everything that would be shipped of a folder, before any build. Raises as `application_bundle`."""
+    digest = hashlib.sha256()
+    for name, content, mode in _application_files(folder):
+        data = content.encode() if isinstance(content, str) else content
+        digest.update(f"{name}\0{mode}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()
+
+
+def _run_build(command: str, folder: Path, environment: Mapping[str, str]) -> None:
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=folder,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

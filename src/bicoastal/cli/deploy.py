@@ -57,14 +57,15 @@ def command(
         click.echo(interrupted(running), err=True)
         context.exit(INTERRUPTED)
     assert result is not None  # noqa: S101 - exit does not return, which its type does not say
-    for line, color in _ending(result):
+    for line, color in ending(result):
         click.secho(line, fg=color or None)
     if calls.log.file is not None:
         click.echo(f"{len(calls.log.calls)} calls to AWS are logged in {calls.log.file}")
     context.exit(result.exit_code)
 
 
-def _ending(result: Result) -> list[tuple[str, str]]:
+def ending(result: Result) -> list[tuple[str, str]]:
+    """How it went, in lines with their colors."""
     lines: list[tuple[str, str]] = []
     if result.unchanged:
         return [(f"Nothing to change: all {len(result.stacks)} stacks are as they should be.", "green")]

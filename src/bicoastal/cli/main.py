@@ -21,6 +21,11 @@ COMMANDS = {
     "plan": "show what a deploy would change",
     "deploy": "create or change every stack in both regions",
     "destroy": "delete every stack in both regions, and say what stays",
+    "up": "run both regions on this machine",
+    "down": "end what `up` runs",
+    "status": "show what runs here, and where",
+    "env": "print the variables that point any AWS tool here",
+    "logs": "print what the programs here have said",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,13 +46,22 @@ new_image_option = click.option(
 )
 
 
-def package(spec_file: Path, folder: Path | None, database_ca: bytes | None = None) -> Package:
+Bundler = Callable[[Path, str | None], bytes]
+"""The application's folder and its build command to its archive."""
+
+
+def package(
+    spec_file: Path, folder: Path | None, database_ca: bytes | None = None, bundler: Bundler = application_bundle
+) -> Package:
     """Everything to deploy: composed from the spec, or as it stands in a folder that `synth` wrote.
 
     The application is bundled from its folder either way. Without `database_ca` nothing can be uploaded: for `plan`.
     """
     spec = load(spec_file)
-    artifacts = {name: _bundle(name, content) for name, content in _bundles(spec, spec_file.parent).items()}
+    artifacts = {
+        "kit": _bundle("kits", kit_bundle()),
+        "application": _bundle("applications", bundler(spec_file.parent / spec.app.folder, spec.app.build)),
+    }
     if database_ca is not None:
         artifacts["database-ca"] = Artifact(DATABASE_CA_KEY, database_ca)
     return _package(spec, folder, artifacts)
@@ -82,12 +91,7 @@ def session(operation: str, name: str) -> Session:
     return Session(CallLog(folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{operation}-{os.getpid()}.jsonl"))
 
 
-def _bundles(spec: Spec, base: Path) -> Mapping[str, bytes]:
-    return {"kit": kit_bundle(), "application": application_bundle(base / spec.app.folder, spec.app.build)}
-
-
-def _bundle(name: str, content: bytes) -> Artifact:
-    folder = {"kit": "kits", "application": "applications"}[name]
+def _bundle(folder: str, content: bytes) -> Artifact:
     version = version_of(content)
     return Artifact(f"{folder}/{version}.tar.gz", content, version)
 

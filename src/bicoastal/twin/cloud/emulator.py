@@ -21,7 +21,8 @@ Table = MutableMapping[Any, Json]
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "SERVICE_HANDLERS", "_get_module"),
-    "ministack.core.iam_actions": ("extract_iam_action",),
+    "ministack.core.iam_actions": ("extract_iam_action", "extract_resource_arn"),
+    "ministack.core.iam_evaluator": ("caller_arn", "enforce"),
     "ministack.core.persistence": ("save_state", "load_state"),
     "ministack.core.responses": (
         "get_account_id",
@@ -30,6 +31,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "AccountRegionScopedDict",
         "AccountScopedDict",
     ),
+    "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.services.cloudformation.engine": ("_resolve_parameters",),
     "ministack.services.cloudformation.handlers": ("_resolve_template",),
     "ministack.services.cloudformation.helpers": ("_resolve_document",),
@@ -112,8 +114,39 @@ def action_of(
     service: str, method: str, path: str, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
 ) -> str:
     """The action that a request asks, by IAM's name for it; `unknown` where it has none."""
+    found = iam_action_of(service, method, path, headers=headers, body=body, query=query)
+    return found.partition(":")[2] or "unknown"
+
+
+def iam_action_of(
+    service: str, method: str, path: str, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+) -> str:
+    """The same with IAM's name of the service: `ssm:GetDocument`; empty where it has none."""
     found = _module("ministack.core.iam_actions").extract_iam_action(service, method, path, headers, body, query)
-    return str(found).partition(":")[2] if found else "unknown"
+    return str(found or "")
+
+
+def resource_finder() -> Callable[..., Any]:
+    """What says which resource a call is about."""
+    found: Callable[..., Any] = _module("ministack.core.iam_actions").extract_resource_arn
+    return found
+
+
+def enforcer() -> Callable[..., Any]:
+    """What evaluates a caller's policies; None is yes."""
+    found: Callable[..., Any] = _module("ministack.core.iam_evaluator").enforce
+    return found
+
+
+def replace_evaluation(find: Callable[..., Any], enforce: Callable[..., Any]) -> None:
+    """Put ours in the place of both, which ministack looks up at every call."""
+    _module("ministack.core.iam_actions").extract_resource_arn = find
+    _module("ministack.core.iam_evaluator").enforce = enforce
+
+
+def caller() -> str:
+    """The ARN of who makes the request that is being answered."""
+    return str(_module("ministack.core.iam_evaluator").caller_arn())
 
 
 def region() -> str:
@@ -176,6 +209,13 @@ def service_handlers() -> MutableMapping[str, Callable[..., Any]]:
     """Service to what answers its requests."""
     found: MutableMapping[str, Callable[..., Any]] = _module("ministack.app").SERVICE_HANDLERS
     return found
+
+
+def new_service(name: str, target: str, namespace: str, handler: Callable[..., Any]) -> None:
+    """Make a service of the JSON protocol known, which is asked by this prefix of X-Amz-Target."""
+    _module("ministack.core.router").SERVICE_PATTERNS[name] = {"target_prefixes": [target]}
+    _module("ministack.core.iam_actions").SERVICE_TO_IAM_NAMESPACE[name] = namespace
+    service_handlers()[name] = handler
 
 
 def new_table(name: str, *, regional: bool = True) -> Table:

@@ -19,6 +19,7 @@ from bicoastal.twin.cloud.handlers import (
     route53,
     s3,
     secretsmanager,
+    service_quotas,
     ssm,
     wafv2,
 )
@@ -59,5 +60,6 @@ def install() -> None:
     rds.complete_answers()
     route53.lowercase_booleans()
     secretsmanager.honor_exclusions()
+    service_quotas.install()
     cloudformation.install()
     registry.check_everything()

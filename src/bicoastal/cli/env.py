@@ -1,0 +1,37 @@
+"""`bicoastal env`: the variables that point any AWS tool at the twin."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from bicoastal.cli.home import chosen, home_option, running_twin
+from bicoastal.core.errors import SystemFault
+from bicoastal.twin.cloud.process import Endpoint
+
+_FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+"""They would win over, or mix with, what is set."""
+
+
+@click.command("env")
+@home_option
+def command(folder: Path | None) -> None:
+    """Print the AWS_* variables of the running twin: eval "$(bicoastal env)".
+
+    From then on the AWS CLI, boto3, Terraform or Bicoastal itself in that shell speak to the twin and not to AWS.
+    """
+    home = chosen(folder)
+    twin = running_twin(home)
+    try:
+        endpoint = Endpoint.read(home.cloud)
+    except (OSError, ValueError) as error:
+        raise SystemFault(f"{home.cloud}: the control plane's address cannot be read: {error}.") from error
+    region = next(iter(twin.pages), "us-east-1")
+    for name in _FOREIGN:
+        click.echo(f"unset {name}")
+    values = {**endpoint.environment, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
+    values["BICOASTAL_DATABASE_CA"] = twin.certificate
+    for name, value in values.items():
+        click.echo(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,249 @@
+"""`bicoastal up`: both regions on this machine, from the file in this folder, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bicoastal.aws.calls import CallLog
+from bicoastal.aws.session import Session
+from bicoastal.cli.build_cache import cached
+from bicoastal.cli.deploy import ending
+from bicoastal.cli.home import chosen, home_option
+from bicoastal.cli.live import Live
+from bicoastal.cli.package import package
+from bicoastal.cli.progress import Progress
+from bicoastal.cli.status import addresses
+from bicoastal.core.errors import Refused, SystemFault
+from bicoastal.spec.load import load
+from bicoastal.spec.starter import SPEC_FILE, write_starter
+from bicoastal.twin.announcement import Announcement, running
+from bicoastal.twin.home import Home
+from bicoastal.twin.pace import FAST, REAL, Pace
+
+if TYPE_CHECKING:
+    from bicoastal.spec.model import Spec
+    from bicoastal.twin.twin import Twin
+
+PAGE_S = 60.0
+"""How long the first page of each region may take once everything is deployed."""
+DETACHED_S = 600.0
+_LOOK_S = 0.05
+_TOLD_S = 1.0
+
+
+@click.command("up")
+@click.option(
+    "-s", "--spec", type=click.Path(path_type=Path), help=f"The file to run; {SPEC_FILE}, or the sample without one."
+)
+@home_option
+@click.option("--pace", type=click.Choice([REAL.name, FAST.name]), default=REAL.name, show_default=True,
+              help=f"`fast` divides every interval, timer and TTL by {FAST.factor:g}.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="Of the pages; 0: any.")
+@click.option("--detach", is_flag=True, help="Return when it is up, and leave it running; `bicoastal down` ends it.")
+@click.pass_context
+def command(
+    context: click.Context, spec: Path | None, folder: Path | None, pace: str, port: int, *, detach: bool
+) -> None:
+    """Run both regions here: databases, load balancers, servers, DNS, behind AWS's own API.
+
+    Everything is deployed by the same change sets as on AWS. What was there before goes on: databases keep their rows.
+    """
+    home = chosen(folder)
+    file = _spec_file(home, spec)
+    wanted = load(file)
+    if detach:
+        context.exit(_detached(home, file, pace, port))
+    context.exit(_Up(home, file, wanted, Pace.named(pace), port).run())
+
+
+class _Up:
+    """One run in the foreground."""
+
+    def __init__(self, home: Home, file: Path, spec: Spec, pace: Pace, port: int) -> None:
+        self._home = home
+        self._file = file
+        self._spec = spec
+        self._pace = pace
+        self._port = port
+        self._begun = time.monotonic()
+        self._stop = threading.Event()
+        self._said = Announcement(os.getpid(), "starting", pace.name, str(file), domain=spec.domain.name)
+
+    def run(self) -> int:
+        """Everything, until a signal; returns the exit code."""
+        from bicoastal.twin.twin import Twin  # noqa: PLC0415 - the files are read first: a mistake is said at once
+
+        twin = Twin(self._home.root, tuple(self._spec.regions), self._pace, self._port)
+        with _ended_by_signals(self._stop):
+            twin.start()
+            try:
+                return self._with(twin)
+            except KeyboardInterrupt:
+                return 0
+            finally:
+                self._tell(twin, phase="stopping")
+                click.echo("\nEnding; data stays for the next `bicoastal up`.", err=True)
+                twin.stop()
+
+    def _with(self, twin: Twin) -> int:
+        for leftover in twin.leftovers:
+            click.echo(f"Ended {leftover.name} (process {leftover.pid}), which an earlier twin had left.", err=True)
+        self._tell(twin, phase="deploying")
+        problem = self._deploy(twin) or self._pages(twin)
+        self._tell(twin, phase="up" if not problem else "not deployed")
+        if problem:
+            click.secho(problem, fg="red", err=True)
+            click.echo(f"The rest runs on, to be looked at: `bicoastal status`, `bicoastal logs`.{self._home_hint()}")
+        else:
+            click.secho(f"Both regions are up after {time.monotonic() - self._begun:.1f} s.", fg="green")
+        for line in addresses(self._said):
+            click.echo(line)
+        click.echo("Ctrl-C ends it.")
+        with Live() as live:
+            while not self._stop.wait(_TOLD_S):
+                self._tell(twin)
+                live.show(self._said)
+        return 0
+
+    def _deploy(self, twin: Twin) -> str:
+        """By the AWS API, like anybody; returns what went wrong, or nothing."""
+        from bicoastal.deploy.deployment import Wishes, deploy  # noqa: PLC0415
+
+        certificates = twin.ground.authority.certificate.read_bytes()
+        what = package(self._file, None, certificates, cached(self._home.root / "bundles"))
+        endpoint = twin.endpoint
+        log = CallLog(self._home.root / "deploy-calls.jsonl", most=0)
+        session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log)
+        try:
+            with Progress() as progress:
+                result = deploy(session, what, Wishes(), progress, self._stop)
+        except Refused as refusal:
+            return str(refusal)
+        if result.stopped:
+            raise KeyboardInterrupt
+        lines = ending(result)
+        if result.exit_code:
+            return "\n".join(line for line, _ in lines)
+        for line, color in lines:
+            click.secho(line, fg=color or None)
+        return ""
+
+    def _pages(self, twin: Twin) -> str:
+        """Wait for the first page of each region, as its users get it."""
+        end = time.monotonic() + PAGE_S
+        for region, url in twin.front_door.pages.items():
+            while (seen := twin.front_door.look(region)) is not None:
+                if self._stop.is_set():
+                    raise KeyboardInterrupt
+                if time.monotonic() > end:
+                    return f"{url} does not serve after {PAGE_S:.0f} s: {seen}."
+                time.sleep(_LOOK_S)
+        return ""
+
+    def _tell(self, twin: Twin, **changed: Any) -> None:
+        ground = twin.ground
+        rooms = [str(status) for status in twin.status]
+        troubles = [
+            f"{status.name} {trouble.key}: {trouble.error.splitlines()[0]}"
+            for status in twin.status
+            for trouble in status.troubles
+        ]
+        self._said = replace(
+            self._said,
+            pages=twin.front_door.pages,
+            endpoint=twin.endpoint.url,
+            resolver=twin.names.resolver,
+            users={region: str(ground.addresses.users(region)[1]) for region in ground.regions},
+            certificate=str(ground.authority.certificate),
+            rooms=rooms,
+            troubles=troubles,
+            **changed,
+        )
+        with contextlib.suppress(OSError):
+            # A full disk must not end what runs.
+            self._said.write(self._home)
+
+    def _home_hint(self) -> str:
+        return f" Its folder is {self._home.root}."
+
+
+def _spec_file(home: Home, given: Path | None) -> Path:
+    """What to run: as named, or as it lies here, or the sample."""
+    if given is not None or Path(SPEC_FILE).exists():
+        return (given or Path(SPEC_FILE)).absolute()
+    sample = home.root / "sample"
+    if not (sample / SPEC_FILE).exists():
+        write_starter(sample)
+    click.echo(f"There is no {SPEC_FILE} here: this is the sample, in {sample}. `bicoastal init` writes one for you.")
+    return sample / SPEC_FILE
+
+
+@contextlib.contextmanager
+def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM ask it to end; a second one interrupts whatever is awaited."""
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        del number
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _detached(home: Home, file: Path, pace: str, port: int) -> int:
+    """Start it in the background and wait until it is up; returns the exit code."""
+    if running(home) is not None:
+        raise SystemFault(
+            f"{home.root}: a twin already runs here.\n    -> `bicoastal down` ends it; --home starts another one."
+        )
+    log = home.log("up")
+    command = [sys.executable, "-m", "bicoastal.cli", "up", *("--spec", str(file)), *("--home", str(home.root))]
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [*command, "--pace", pace, "--port", str(port)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    position, end = 0, time.monotonic() + DETACHED_S
+    while True:
+        position = _echo(log, position)
+        code = child.poll()
+        if code is not None:
+            _echo(log, position)
+            return code or 3
+        found = running(home)
+        if found is not None and found.phase in ("up", "not deployed"):
+            _echo(log, position)
+            return 0 if found.phase == "up" else 1
+        if time.monotonic() > end:
+            raise SystemFault(
+                f"The twin is not up after {DETACHED_S:.0f} s.\n    -> See {log}; `bicoastal down` ends it."
+            )
+        time.sleep(_LOOK_S)
+
+
+def _echo(log: Path, position: int) -> int:
+    """Print what has been written since."""
+    with log.open("rb") as file:
+        file.seek(position)
+        data = file.read()
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()
+    return position + len(data)

@@ -1,0 +1,137 @@
+"""The whole twin on one page: which rooms there are, what each is given, and in which order they begin and end.
+
+Rooms know the AWS API and the small protocols of `interfaces`; that a balancer's figures reach an alarm, or an agent
+the instance that it runs on, is decided here and nowhere else. Nothing here knows what will be deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from bicoastal.twin.addresses import Addresses
+from bicoastal.twin.admission import Admission
+from bicoastal.twin.api import Api, Watcher
+from bicoastal.twin.authority import Authority
+from bicoastal.twin.automation.controller import Automation
+from bicoastal.twin.backups.controller import Backups
+from bicoastal.twin.balancers.controller import Balancers
+from bicoastal.twin.cloud.process import Cloud, Endpoint
+from bicoastal.twin.controller import Loop, Status
+from bicoastal.twin.databases.controller import Databases
+from bicoastal.twin.faults import Faults
+from bicoastal.twin.fleets.controller import Fleets
+from bicoastal.twin.ground import Ground
+from bicoastal.twin.home import Home
+from bicoastal.twin.instances.controller import Instances
+from bicoastal.twin.metrics.controller import Metrics
+from bicoastal.twin.names.controller import Names
+from bicoastal.twin.names.front_door import FrontDoor
+from bicoastal.twin.pace import REAL, Pace
+from bicoastal.twin.processes import Leftover, end_leftovers
+from bicoastal.twin.wire import Wire
+
+PLANES = ("databases", "instances", "fleets", "balancers", "names", "metrics", "automation", "backups")
+_PERIOD_S = 2.0
+"""Between two looks of a controller that nobody pokes: changes of the API poke all of them."""
+
+
+class Twin:
+    """Two regions on one machine; a context manager that ends all of it."""
+
+    def __init__(self, folder: Path, regions: Sequence[str], pace: Pace = REAL, port: int = 0) -> None:
+        """`port` is the front door's (0: a free one). Nothing is started before `start`."""
+        self._folder = folder
+        self._regions = tuple(regions)
+        self._pace = pace
+        self._port = port
+        self._ends = ExitStack()
+        self._loops: list[Loop[object, object]] = []
+        self.leftovers: list[Leftover] = []
+        """What an earlier twin in this folder had left running, and was ended."""
+
+    def start(self) -> None:
+        """Start every room. Raises SystemFault, with everything ended again, when one cannot."""
+        with ExitStack() as stack:
+            self._start(stack)
+            self._ends = stack.pop_all()
+
+    def stop(self) -> None:
+        """End everything, in the reverse order; data stays."""
+        self._ends.close()
+
+    def __enter__(self) -> Twin:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self.stop()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Of the AWS API."""
+        return self.ground.api.endpoint
+
+    @property
+    def status(self) -> Sequence[Status]:
+        """What each controller is doing."""
+        return [loop.status for loop in self._loops]
+
+    def _start(self, stack: ExitStack) -> None:
+        home = stack.enter_context(Home(self._folder))
+        self.leftovers = end_leftovers(home)
+        addresses = stack.enter_context(Addresses(home))
+        cloud = Cloud(home.cloud, PLANES, self._pace.factor)
+        stack.callback(cloud.stop)
+        cloud.start()
+        wire = stack.enter_context(Wire())
+        authority = Authority(home.certificates)
+        api = Api(cloud.wait_until_ready(), self._regions)
+        self.ground = Ground(home, api, addresses, authority, wire, self._pace)
+        self._rooms(stack)
+
+    def _rooms(self, stack: ExitStack) -> None:
+        ground = self.ground
+        admits = Admission(ground.api)
+        self.databases = Databases(ground, admits=admits)
+        self.instances = Instances(
+            ground, admits=admits, start_agent=lambda host, path: self.metrics.start_agent(host, path)
+        )
+        self.fleets = Fleets(ground)
+        self.balancers = Balancers(ground, admits=admits)
+        self.metrics = Metrics(
+            ground,
+            rooms=(self.databases, self.fleets, self.balancers),
+            find_host=self.instances.find,
+            hosts=self.instances.hosts,
+        )
+        self.names = Names(ground, admits=admits, alarm_state=self.metrics.alarm_state)
+        self.automation = Automation(ground, find_host=self.instances.find)
+        self.backups = Backups(ground, databases=self.databases)
+        self.faults = Faults(ground, (self.databases, self.instances, self.fleets, self.balancers))
+        self.front_door = FrontDoor(ground, self.names, port=self._port)
+        for controller in (
+            self.databases, self.instances, self.fleets, self.balancers, self.automation, self.backups, self.names,
+        ):  # fmt: skip
+            loop: Loop[object, object] = Loop(controller, _PERIOD_S)
+            self._loops.append(loop)
+            loop.start()
+            stack.callback(loop.stop)
+        self.metrics.start()
+        stack.callback(self.metrics.stop)
+        self.front_door.start()
+        stack.callback(self.front_door.stop)
+        watcher = Watcher(ground.api, self._changed(admits.changed))
+        watcher.start()
+        stack.callback(watcher.stop)
+
+    def _changed(self, stale: Callable[[], None]) -> Callable[[], None]:
+        def changed() -> None:
+            stale()
+            for loop in self._loops:
+                loop.poke()
+
+        return changed
