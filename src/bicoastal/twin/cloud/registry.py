@@ -83,8 +83,19 @@ class Fixed(ResourceType):
 Action = Callable[[Mapping[str, Json]], Mapping[str, Json]]
 Report = Callable[[Mapping[str, Json]], Json]
 """What a controller says of what it runs, to what it is told in return."""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The answer to a report after which nothing is different: no other controller needs to look."""
+
+    answer: Json = None
+
+
 REPORTS: dict[str, Report] = {}
 """By name, such as `rds.instance`; called in the region that the report names."""
+QUESTIONS: dict[str, Report] = {}
+"""The same for what a controller asks all at once, where that takes dozens of calls; they change nothing."""
 Route = Callable[[str, str, Mapping[str, Json]], Answer | None]
 """Method, path and body of a REST call to its answer, or None where it is not ours."""
 
@@ -129,8 +140,12 @@ def extend(
     before: Callable[[Wanted], None] | None = None,
     after: Callable[[str, Wanted], None] | None = None,
     translate: Callable[[Json], Json] = lambda properties: properties,
+    plane: str = "",
 ) -> None:
-    """Add a check before, or a step after, to a type of ministack's; or hand it the properties in another form."""
+    """Add a check before, or a step after, to a type of ministack's; or hand it the properties in another form.
+
+    Where `plane` is attached the steps run on a worker thread, and may wait for it.
+    """
     provisioners = emulator.provisioners()
     handler = provisioners._RESOURCE_HANDLERS[type_]
     inner_create, inner_update = handler["create"], handler["update"]
@@ -160,6 +175,8 @@ def extend(
 
     handler["create"], handler["update"] = create, update
     handler["update_with_logical_id"] = True
+    if plane and planes.attached(plane):
+        _waiting.add(type_)
 
 
 def check_everything() -> None:
@@ -326,12 +343,22 @@ def reports(found: Mapping[str, Report]) -> None:
     REPORTS.update(found)
 
 
+def questions(found: Mapping[str, Report]) -> None:
+    """Answer these questions of controllers."""
+    QUESTIONS.update(found)
+
+
 def take_report(name: str, region: str, data: Mapping[str, Json]) -> Json:
     """Hand a controller's report to its handler. Raises ServiceError for one that nobody takes."""
+    if name in QUESTIONS:
+        with emulator.in_region(region):
+            return QUESTIONS[name](data)
     if name not in REPORTS:
         raise ServiceError("UnknownReport", f"{name} is no report: {', '.join(sorted(REPORTS))} are", 404)
     with emulator.in_region(region):
         answer = REPORTS[name](data)
+    if isinstance(answer, Unchanged):
+        return answer.answer
     CHANGES.bump()
     return answer
 
@@ -345,12 +372,14 @@ __all__ = [
     "ResourceType",
     "ServiceError",
     "Table",
+    "Unchanged",
     "Wanted",
     "check_everything",
     "ec2_actions",
     "extend",
     "json_actions",
     "query_actions",
+    "questions",
     "register",
     "reports",
     "rest_routes",
