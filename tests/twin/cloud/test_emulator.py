@@ -31,7 +31,10 @@ FUNCTIONS = {
     "ministack.core.responses.get_region": "()",
     "ministack.core.responses.set_request_region": "(region)",
     "ministack.services.alb._action_xml": "(a)",
+    "ministack.services.alb._condition_xml": "(c)",
+    "ministack.services.alb._lb_xml": "(lb)",
     "ministack.services.alb._parse_actions": "(params, prefix)",
+    "ministack.services.alb._parse_conditions": "(params, prefix)",
     "ministack.services.alb._target_group_full_name_from_arn": "(arn)",
     "ministack.services.autoscaling._delete_group_hooks": None,
     "ministack.services.autoscaling._delete_group_policies": None,
@@ -41,6 +44,7 @@ FUNCTIONS = {
     "ministack.services.cloudformation.helpers._resolve_document": "(params, body_key, url_key, label)",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
     "ministack.services.cloudformation.provisioners._elbv2_listener_actions": "(props, lb_arn, prop)",
+    "ministack.services.cloudformation.provisioners._elbv2_load_balancer_delete": "(physical_id, props)",
     "ministack.services.cloudformation.provisioners._sm_secret_string": "(props)",
     "ministack.services.cloudformation.stacks._provision_resource": "(resource_type, logical_id, props, stack_name)",
     "ministack.services.cloudformation.stacks._update_resource": (

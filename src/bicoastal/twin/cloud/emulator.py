@@ -49,7 +49,17 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "_physical_name",
     ),
     "ministack.services.acm": ("_certificates",),
-    "ministack.services.alb": ("_tgs", "_lbs", "_listeners", "_rules", "_targets"),
+    "ministack.services.alb": (
+        "_ACTION_MAP",
+        "_lb_attrs",
+        "_lbs",
+        "_listener_attrs",
+        "_listeners",
+        "_rules",
+        "_targets",
+        "_tg_attrs",
+        "_tgs",
+    ),
     "ministack.services.autoscaling": ("_asgs", "_policies", "_tags"),
     "ministack.services.backup": ("_vaults", "_plans", "_selections"),
     "ministack.services.cloudtrail": ("_trails", "_trail_tags"),
@@ -92,7 +102,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.services.secretsmanager": ("_secrets",),
     "ministack.services.sns": ("_topics",),
     "ministack.services.sts": ("register_session",),
-    "ministack.services.waf": ("_associations", "_web_acls"),
+    "ministack.services.waf": ("_associations", "_ip_sets", "_web_acls"),
 }
 """Module to the names that the twin relies on."""
 

@@ -25,7 +25,7 @@ from bicoastal.twin.cloud.handlers import (
 )
 
 _MODULES = (
-    autoscaling, backup, cloudtrail, cloudwatch, ec2, iam, instances, network_acls, rds, route53, secretsmanager, ssm, wafv2,
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, rds, route53, secretsmanager, ssm, wafv2,
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def install() -> None:
         for kind in module.TYPES:
             registry.register(kind)
         registry.reports(getattr(module, "REPORTS", {}))
+        registry.questions(getattr(module, "QUESTIONS", {}))
     registry.ec2_actions(
         {
             **ec2.ACTIONS,
@@ -43,6 +44,7 @@ def install() -> None:
             "DescribeInstanceTypeOfferings": offers.instance_type_offerings,
         }
     )
+    registry.query_actions("alb", elbv2.NAMESPACE, elbv2.ACTIONS)
     registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
     registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
     registry.json_actions("ssm", ssm.ACTIONS)
