@@ -132,3 +132,14 @@ def test_a_fault_that_does_not_exist_is_refused(cloud: Cloud) -> None:
 def test_the_admin_paths_need_the_token(cloud: Cloud) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{cloud.endpoint.url}/_twin/faults", timeout=5)
+
+
+def test_a_slow_call_is_answered_late_and_others_are_not(cloud: Cloud, account: Account) -> None:
+    _fail(cloud, kind="slow", service="sns", seconds=0.5)
+    begun = time.monotonic()
+    account.client("sqs").list_queues()
+    assert time.monotonic() - begun < 0.5
+    account.client("sns").list_topics()
+    assert time.monotonic() - begun >= 0.5
+    with pytest.raises(urllib.error.HTTPError):
+        _fail(cloud, kind="slow")

@@ -1,7 +1,8 @@
 """Stands in front of the API: records every call, and makes AWS fail on request.
 
 A fault names a region, a service and an action, each `*` for any, and what happens to their calls: the connection is
-reset (`refuse`), no answer comes (`hang`), or an error that AWS gives (`throttle`, `unavailable`). A failover is judged
+reset (`refuse`), no answer comes (`hang`), it comes late (`slow`), or it is an error that AWS gives (`throttle`,
+`unavailable`). A failover is judged
 by what this place saw, not by what the failover says of itself (design D4).
 """
 
@@ -45,18 +46,21 @@ class Fault:
     """What happens to calls of a kind, until it is lifted."""
 
     kind: str
-    """`refuse`, `hang`, `throttle` or `unavailable`."""
+    """`refuse`, `hang`, `slow`, `throttle` or `unavailable`."""
     region: str = "*"
     service: str = "*"
     """As in the signature of the call: `rds`, `elasticloadbalancing`, `monitoring`."""
     action: str = "*"
     seconds: float | None = None
-    """How long a `hang` lasts until the connection is reset; None: until the caller gives up or the fault is lifted."""
+    """How long a `hang` lasts until the connection is reset (None: until the caller gives up or the fault is lifted),
+    and how late a `slow` one is forwarded."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a kind that does not exist."""
-        if self.kind not in ("refuse", "hang", "throttle", "unavailable"):
-            raise ValueError(f"{self.kind!r} is no fault: give refuse, hang, throttle or unavailable")
+        """Raise ValueError for a kind that does not exist, and for a slow one without its time."""
+        if self.kind not in ("refuse", "hang", "slow", "throttle", "unavailable"):
+            raise ValueError(f"{self.kind!r} is no fault: give refuse, hang, slow, throttle or unavailable")
+        if self.kind == "slow" and self.seconds is None:
+            raise ValueError("a slow fault needs its seconds")
 
     def covers(self, call: Identity) -> bool:
         """Whether the call meets it."""
@@ -126,6 +130,9 @@ class Gateway:
             return
         fault = next((fault for fault in self._faults if fault.covers(call)), None)
         try:
+            if fault is not None and fault.kind == "slow":
+                await asyncio.sleep(fault.seconds or 0.0)
+                fault = None
             if fault is None:
                 outcome = await self._forward(scope, body, receive, send)
             else:
