@@ -50,6 +50,7 @@ FUNCTIONS = {
     "ministack.services.cloudformation.stacks._update_resource": (
         "(resource_type, physical_id, old_props, new_props, stack_name, logical_id, old_attrs)"
     ),
+    "ministack.services.ec2._aws_pl_id_from_name": "(prefix_name)",
     "ministack.services.ec2._put_vpc_peering_record": "(record, default_region)",
     "ministack.services.rds._create_snapshot_internal": "(snap_id, instance)",
     "ministack.services.rds._format_time": None,

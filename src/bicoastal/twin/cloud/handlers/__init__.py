@@ -21,11 +21,12 @@ from bicoastal.twin.cloud.handlers import (
     secretsmanager,
     service_quotas,
     ssm,
+    vpc_endpoints,
     wafv2,
 )
 
 _MODULES = (
-    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, rds, route53, secretsmanager, ssm, wafv2,
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, rds, route53, secretsmanager, ssm, vpc_endpoints, wafv2,
 )  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def install() -> None:
             **ec2.ACTIONS,
             **instances.ACTIONS,
             **network_acls.ACTIONS,
+            **vpc_endpoints.ACTIONS,
             "DescribeInstanceTypeOfferings": offers.instance_type_offerings,
         }
     )
@@ -52,7 +54,6 @@ def install() -> None:
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
     registry.extend("AWS::EC2::Route", before=ec2.check_route)
-    registry.extend("AWS::EC2::VPCEndpoint", after=ec2.route_to_endpoint)
     registry.extend("AWS::IAM::Role", after=iam.bound)
     registry.extend("AWS::S3::Bucket", after=s3.configure)
     registry.extend("AWS::WAFv2::WebACL", translate=wafv2.encoded)

@@ -6,7 +6,6 @@ its tables, so that its own actions go on working with it. Network ACLs are besi
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -447,17 +446,6 @@ def modify_peering_options(request: Mapping[str, Json]) -> Mapping[str, Json]:
         answer[f"{name.lower()}PeeringConnectionOptions"] = {"allowDnsResolutionFromRemoteVpc": record[side]["Dns"]}
     emulator.of_service("ec2", "_put_vpc_peering_record")(record)
     return answer
-
-
-def route_to_endpoint(id_: str, wanted: Wanted) -> None:
-    """A gateway endpoint is a route to its service's prefix list, in the tables that it names."""
-    if wanted.get("VpcEndpointType", "Gateway") != "Gateway":
-        return
-    for table in emulator.store("ec2", "_route_tables").values():
-        table["Routes"] = [route for route in table["Routes"] if route.get("GatewayId") != id_]
-        if table["RouteTableId"] in (wanted.get("RouteTableIds") or ()):
-            service = hashlib.sha256(str(wanted.get("ServiceName")).encode()).hexdigest()[:8]
-            table["Routes"].append({"DestinationPrefixListId": f"pl-{service}", "GatewayId": id_, "State": "active"})
 
 
 def check_route(wanted: Wanted) -> None:
