@@ -25,6 +25,13 @@ ROOT = Path(__file__).resolve().parents[3]
 CLOUD = ROOT / "src" / "bicoastal" / "twin" / "cloud"
 FUNCTIONS = {
     "ministack.core.iam_actions.extract_iam_action": "(service, method, path, headers, body, query_params)",
+    "ministack.core.iam_actions.extract_resource_arn": (
+        "(service, method, path, headers, body, query_params, region, account_id)"
+    ),
+    "ministack.core.iam_evaluator.caller_arn": "()",
+    "ministack.core.iam_evaluator.enforce": (
+        "(access_key_id, iam_action, service, region, resource_arn, service_context)"
+    ),
     "ministack.core.persistence.load_state": "(service)",
     "ministack.core.persistence.save_state": "(service, data)",
     "ministack.core.responses.get_account_id": "()",
@@ -52,10 +59,13 @@ FUNCTIONS = {
     ),
     "ministack.services.ec2._aws_pl_id_from_name": "(prefix_name)",
     "ministack.services.ec2._put_vpc_peering_record": "(record, default_region)",
+    "ministack.services.eventbridge._put_events": "(data, allow_aws_source)",
     "ministack.services.rds._create_snapshot_internal": "(snap_id, instance)",
     "ministack.services.rds._format_time": None,
     "ministack.services.rds._instance_xml": "(i)",
+    "ministack.services.rds._snapshot_xml": "(s)",
     "ministack.services.route53._build_health_check_el": "(parent, hc)",
+    "ministack.services.scheduler._tick_schedules": "()",
     "ministack.services.s3._put_bucket_encryption": "(name, body)",
     "ministack.services.s3._put_bucket_lifecycle": "(name, body)",
     "ministack.services.s3._put_bucket_logging": "(name, body)",

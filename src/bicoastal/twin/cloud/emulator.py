@@ -89,8 +89,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "ministack.services.iam": ("_instance_profiles", "_policies", "_roles"),
     "ministack.services.kms": ("_aliases", "_keys"),
-    "ministack.services.rds": ("_ACTION_MAP", "_instances", "_param_groups", "_subnet_groups", "_tags"),
-    "ministack.services.route53": ("_health_checks", "_tags", "_zones"),
+    "ministack.services.rds": ("_ACTION_MAP", "_events", "_instances", "_param_groups", "_snapshots", "_subnet_groups", "_tags"),
+    "ministack.services.route53": ("_health_checks", "_records", "_tags", "_zones"),
     "ministack.services.s3": (
         "_bucket_encryption",
         "_bucket_lifecycle",
@@ -101,9 +101,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "_bucket_tags",
         "_buckets",
     ),
+    "ministack.services.scheduler": ("_schedules",),
     "ministack.services.secretsmanager": ("_secrets",),
     "ministack.services.sns": ("_topics",),
-    "ministack.services.sts": ("register_session",),
+    "ministack.services.sts": ("_sessions", "register_session"),
     "ministack.services.waf": ("_associations", "_ip_sets", "_web_acls"),
 }
 """Module to the names that the twin relies on."""
