@@ -1,5 +1,7 @@
-"""Load balancers, as far as ministack makes too little of them: weighted forwards, query-string conditions, listener
-attributes, the zones and the VPC that they are in, full names, and a state that is `active` once something answers.
+"""Load balancers, as far as ministack makes too little of them.
+
+Weighted forwards, query-string conditions, listener attributes, the zones and the VPC that they are in, full names, and
+a state that is `active` once something answers.
 
 `QUESTIONS` has what the controller of the balancers asks: everything about a region's load balancers at once. The
 dozens of calls that it takes otherwise would cost half a core while stacks are deployed.
@@ -14,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from bicoastal.twin.cloud import answers, emulator, planes, registry
 from bicoastal.twin.cloud.answers import Items
+from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.handlers import targets
 from bicoastal.twin.cloud.registry import ResourceType, Wanted
 
@@ -246,7 +249,7 @@ def _activation() -> None:
         del wanted
         if balancers[arn]["State"] == "active" and not balancers[arn].get("Answered"):
             balancers[arn]["State"] = "provisioning"
-            registry.CHANGES.bump()
+            CHANGES.bump()
         planes.wait_until(
             f"Load balancer {arn.rpartition('loadbalancer/')[2]} is active",
             lambda: arn not in balancers or balancers[arn]["State"] == "active",

@@ -170,9 +170,7 @@ def _target(asked: Mapping[str, Json]) -> Record:
 
 
 def _same(group: Record, target: Record, asked: Record) -> bool:
-    return bool(target["Id"] == asked["Id"]) and (
-        "Port" not in asked or key_of(group, target) == key_of(group, asked)
-    )
+    return bool(target["Id"] == asked["Id"]) and ("Port" not in asked or key_of(group, target) == key_of(group, asked))
 
 
 def _say_health(data: Mapping[str, Json]) -> Json:
