@@ -45,19 +45,51 @@ FUNCTIONS = {
     "ministack.services.alb._target_group_full_name_from_arn": "(arn)",
     "ministack.services.autoscaling._delete_group_hooks": None,
     "ministack.services.autoscaling._delete_group_policies": None,
-    "ministack.services.autoscaling._instance_member_xml": "(inst, include_group_name)",
     "ministack.services.autoscaling._reconcile_instances": "(asg)",
+    "ministack.services.cloudformation.engine._resolve_refs": (
+        "(value, resources, params, conditions, mappings, stack_name, stack_id)"
+    ),
+    "ministack.services.cloudformation.handlers._resolve_stack": "(stack_name)",
     "ministack.services.cloudformation.helpers._p": "(params, key, default)",
     "ministack.services.cloudformation.helpers._resolve_document": "(params, body_key, url_key, label)",
+    "ministack.services.cloudformation.provisioners._cfn_wait_condition_definition": "(stack_name, logical_id)",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
     "ministack.services.cloudformation.provisioners._elbv2_listener_actions": "(props, lb_arn, prop)",
     "ministack.services.cloudformation.provisioners._elbv2_load_balancer_delete": "(physical_id, props)",
     "ministack.services.cloudformation.provisioners._sm_secret_string": "(props)",
+    "ministack.services.cloudformation.stacks._add_event": (
+        "(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)"
+    ),
     "ministack.services.cloudformation.stacks._provision_resource": "(resource_type, logical_id, props, stack_name)",
+    "ministack.services.cloudformation.stacks._sends_back_failed_update": "(resource_type)",
     "ministack.services.cloudformation.stacks._update_resource": (
         "(resource_type, physical_id, old_props, new_props, stack_name, logical_id, old_attrs)"
     ),
     "ministack.services.ec2._aws_pl_id_from_name": "(prefix_name)",
+    "ministack.services.cloudwatch._calc_stats": "(points)",
+    "ministack.services.cloudwatch._cbor_metric_data_result": "(result)",
+    "ministack.services.cloudwatch._cbor_ok": "(data)",
+    "ministack.services.cloudwatch._dispatch_alarm_actions": "(alarm, old_state, new_state, reason)",
+    "ministack.services.cloudwatch._error": "(code, message, status, use_json, use_cbor)",
+    "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
+    "ministack.services.cloudwatch._evaluate_all_alarms": "()",
+    "ministack.services.cloudwatch._evaluate_parent_alarms": "(child, seen)",
+    "ministack.services.cloudwatch._evict_old_metrics": "()",
+    "ministack.services.cloudwatch._get_metric_data": "(params, cbor_data, is_cbor, is_json)",
+    "ministack.services.cloudwatch._history_entries": "()",
+    "ministack.services.cloudwatch._json_ok": "(data)",
+    "ministack.services.cloudwatch._parse_ts": "(value)",
+    "ministack.services.cloudwatch._put_metric_alarm": "(params, cbor_data, is_cbor, is_json)",
+    "ministack.services.cloudwatch._put_metric_data": "(params, cbor_data, is_cbor, is_json)",
+    "ministack.services.cloudwatch._record_history": (
+        "(alarm_name, old_state, new_state, reason, alarm_type, reason_data)"
+    ),
+    "ministack.services.cloudwatch._stat_value": "(stats, stat_name, points)",
+    "ministack.services.cloudwatch._ts_iso": "(epoch)",
+    "ministack.services.cloudwatch_logs._filter_log_events": "(data)",
+    "ministack.services.cloudwatch_logs._get_log_events": "(data)",
+    "ministack.services.cloudwatch_logs._put_log_events": "(data)",
+    "ministack.services.cloudwatch_logs._start_query": "(data)",
     "ministack.services.ec2._put_vpc_peering_record": "(record, default_region)",
     "ministack.services.eventbridge._put_events": "(data, allow_aws_source)",
     "ministack.services.rds._create_snapshot_internal": "(snap_id, instance)",
@@ -72,6 +104,10 @@ FUNCTIONS = {
     "ministack.services.s3._put_bucket_ownership_controls": "(name, body)",
     "ministack.services.s3._put_bucket_replication": "(bucket_name, body)",
     "ministack.services.s3._put_object_lock_configuration": "(bucket_name, body)",
+    "ministack.services.sns.publish_internal": (
+        "(topic_arn, message, subject, message_structure, message_attributes, message_group_id,"
+        " message_deduplication_id)"
+    ),
 }
 """Functions that the twin calls or replaces, and what they take; None where only the one positional is relied on."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bicoastal.twin.cloud import registry
 from bicoastal.twin.cloud.handlers import (
+    automation,
     autoscaling,
     backup,
     cloudformation,
@@ -13,6 +14,7 @@ from bicoastal.twin.cloud.handlers import (
     elbv2,
     iam,
     instances,
+    logs,
     network_acls,
     offers,
     rds,
@@ -50,6 +52,7 @@ def install() -> None:
     registry.query_actions("rds", rds.NAMESPACE, rds.ACTIONS)
     registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
     registry.json_actions("ssm", ssm.ACTIONS)
+    automation.install()
     offers.install_parameters()
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
@@ -57,11 +60,12 @@ def install() -> None:
     registry.extend("AWS::IAM::Role", after=iam.bound)
     registry.extend("AWS::S3::Bucket", after=s3.configure)
     registry.extend("AWS::WAFv2::WebACL", translate=wafv2.encoded)
-    autoscaling.no_invented_instances()
-    cloudwatch.metric_math()
+    autoscaling.install()
+    cloudwatch.install()
     elbv2.install()
+    logs.install()
     rds.complete_answers()
-    route53.lowercase_booleans()
+    route53.install()
     secretsmanager.honor_exclusions()
     service_quotas.install()
     cloudformation.install()
