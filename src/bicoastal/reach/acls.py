@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bicoastal.reach.model import AclEntry, Block, Ports, Region, Subnet
+from bicoastal.reach.model import AclEntry, Block, Ports, Region, Subnet, spelled
 from bicoastal.reach.routes import holds
 from bicoastal.reach.trace import Trace
 from bicoastal.reach.verdict import Barrier
@@ -25,7 +25,7 @@ def passes_acl(
     if refused is None:
         trace.passed(acl.id)
         return
-    way = f"out to {peer}" if egress else f"in from {peer}"
+    way = f"out to {spelled(peer)}" if egress else f"in from {spelled(peer)}"
     kind = "answers " if answer else ""
     said = f"network ACL {acl.id} of {subnet.id} does not let {kind}{ports} {way}: {refused}"
     trace.stop(Barrier.RETURN_ACL if answer else Barrier.ACL, acl.id, said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bicoastal.reach.model import Block, Interface, Ports, Region, Rule
+from bicoastal.reach.model import Block, Interface, Ports, Region, Rule, spelled
 from bicoastal.reach.routes import holds
 from bicoastal.reach.trace import Trace
 from bicoastal.reach.verdict import Barrier
@@ -23,7 +23,8 @@ class Peer:
     """Those that its address is in, whatever they hold."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({', '.join([*self.groups, str(self.block)])})"
+        where = spelled(self.block)
+        return where if where == self.name else f"{self.name} ({', '.join([*self.groups, where])})"
 
 
 def lets_out(trace: Trace, region: Region, source: Interface, peer: Peer, asked: Ports) -> None:

@@ -15,11 +15,17 @@ Block = IPv4Network | IPv6Network
 
 STRANGER = ip_network("240.0.0.1/32")
 """Stands for anybody on the internet: of the reserved block, so that only rules for everybody hold it."""
+THE_INTERNET = "the internet"
 EVERY_PORT = (0, 65535)
 ANY_HOST = (1024, 65535)
 """Ports from which NAT gateways, load balancers and clients that nobody knows connect: so far answers must get."""
 LINUX = (32768, 60999)
 """The same of an instance with Linux."""
+
+
+def spelled(block: Block) -> str:
+    """A block, for what is said of it."""
+    return THE_INTERNET if block == STRANGER else str(block)
 
 
 class Leads(StrEnum):
@@ -234,7 +240,7 @@ class Interface:
 class Internet:
     """Somebody on the internet: anybody, unless their block is given."""
 
-    name: str = "the internet"
+    name: str = THE_INTERNET
     block: Block = STRANGER
     answers_to: tuple[int, int] = ANY_HOST
 
