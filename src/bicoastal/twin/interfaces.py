@@ -69,6 +69,8 @@ class Measurement:
     total: float = 0.0
     least: float = 0.0
     most: float = 0.0
+    values: Mapping[float, float] = field(default_factory=dict)
+    """Or each value, and how often it was seen (150 different ones at most): percentiles need it."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

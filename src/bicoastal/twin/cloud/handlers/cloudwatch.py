@@ -1,13 +1,19 @@
-"""Alarms: composite ones as a CloudFormation type, and metric math in those of metrics."""
+"""CloudWatch: composite alarms as a CloudFormation type, metric math in those of metrics, and what its parts add.
+
+Data are in `metric_data`, what states of alarms lead to in `alarm_states`.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud import answers, emulator
+from bicoastal.twin.cloud.answers import Answer
+from bicoastal.twin.cloud.handlers import alarm_states, metric_data
 from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, Wanted
+from bicoastal.twin.cloud.rights import Check, Request
 
 Json = Any
 Record = dict[str, Json]
@@ -49,7 +55,15 @@ class CompositeAlarm(ResourceType):
         return Made(name, {"Arn": arn})
 
 
-def metric_math() -> None:
+def install() -> None:
+    """Put all of it in place."""
+    _metric_math()
+    _metric_math_by_api()
+    metric_data.install()
+    alarm_states.install()
+
+
+def _metric_math() -> None:
     """Let an alarm have `Metrics`, where ministack takes one metric; the metrics controller sets its state."""
     inner = emulator.provisioners()._cw_metric_alarm_record
 
@@ -60,6 +74,34 @@ def metric_math() -> None:
         return _math_record(name, properties)
 
     emulator.provisioners()._cw_metric_alarm_record = record
+
+
+def _metric_math_by_api() -> None:
+    """The same for PutMetricAlarm."""
+    inner = emulator.of_service("cloudwatch", "_put_metric_alarm")
+
+    def put(parameters: Mapping[str, Json], data: Json, is_cbor: bool, is_json: bool = False) -> Answer:
+        asked = data if is_cbor or is_json else answers.unflatten(parameters)
+        name = str(asked.get("AlarmName"))
+        known = emulator.store("cloudwatch", "_alarms").get(name)
+        if not asked.get("Metrics"):
+            done: Answer = inner(parameters, data, is_cbor, is_json)
+            return done
+        try:
+            record = _math_record(name, asked)
+        except Refused as error:
+            refused: Answer = emulator.of_service("cloudwatch", "_error")(
+                "ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor
+            )
+            return refused
+        answer: Answer = inner(parameters, data, is_cbor, is_json)
+        if answer[0] == 200 and known is None:
+            record["StateUpdatedTimestamp"] = int(time.time())
+        if answer[0] == 200:
+            emulator.store("cloudwatch", "_alarms")[name] = record
+        return answer
+
+    emulator.replace_in_service("cloudwatch", "_put_metric_alarm", put)
 
 
 def _math_record(name: str, properties: Mapping[str, Json]) -> Record:
@@ -98,4 +140,12 @@ def _query(query: Mapping[str, Json]) -> Record:
     return {**query, "ReturnData": bool(query.get("ReturnData", True))}
 
 
+def _namespace(request: Request) -> Sequence[Check]:
+    """Policies let somebody publish in one namespace alone by this key: the action has no resource."""
+    return [Check("*", {"cloudwatch:namespace": str(request.data.get("Namespace", ""))})]
+
+
 TYPES = (CompositeAlarm(),)
+QUESTIONS = alarm_states.QUESTIONS
+REPORTS = alarm_states.REPORTS
+RIGHTS = {"cloudwatch:PutMetricData": _namespace}
