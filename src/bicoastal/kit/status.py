@@ -47,7 +47,12 @@ def status(config: Config, aws: AwsCli) -> dict[str, Any]:
     """Collect it. Never raises for what does not answer."""
     report = _Report()
     report.take("instance", lambda: {"id": (me := metadata.instance()).id, "zone": me.zone})
-    report.values |= {"region": config.region, "application": config.application.version}
+    report.values |= {
+        "region": config.region,
+        "application": config.application.version,
+        # An operator waits for what these kits wait for: in a rehearsal at a faster pace, less.
+        "intervals": {"tick": config.intervals.tick, "isolation": config.intervals.isolation},
+    }
     report.take("witness", lambda: _witness(config))
     report.take("gate", lambda: _gate(config))
     report.take("database", lambda: _database(config, aws))
@@ -75,7 +80,7 @@ def _witness(config: Config) -> dict[str, Any]:
 
 
 def _gate(config: Config) -> dict[str, Any]:
-    with socket.create_connection(("127.0.0.1", config.gate.port), timeout=1):
+    with socket.create_connection((config.loopback, config.gate.port), timeout=1):
         return {"port": config.gate.port, "serving": True}
 
 

@@ -34,11 +34,26 @@ class Desired:
     name: str
     region: str
     template_body: str
-    parameters: Mapping[str, str]
+    """Empty, with no URL either: the template that the stack has."""
+    parameters: Mapping[str, str | None]
+    """None: the value that the stack has."""
     tags: Mapping[str, str]
     capabilities: tuple[str, ...] = ()
     template_url: str = ""
     """Where the same text was uploaded: needed for more than `INLINE_BYTES`."""
+
+    @classmethod
+    def moved(cls, current: StackView, **parameters: str) -> Desired:
+        """The stack as it is, but for these parameters: how an operation moves live state (D1)."""
+        kept: dict[str, str | None] = dict.fromkeys(current.parameters)
+        return cls(
+            name=current.name,
+            region=current.region,
+            template_body="",
+            parameters={**kept, **parameters},
+            tags=current.tags,
+            capabilities=("CAPABILITY_NAMED_IAM",),
+        )
 
 
 @dataclass(frozen=True)
@@ -122,19 +137,16 @@ def propose(session: Session, desired: Desired, current: StackView | None) -> Pr
     creates = current is None or current.condition is Condition.EMPTY
     client = session.client("cloudformation", desired.region)
     doing = f"proposing changes to {desired.name} in {desired.region}"
-    template = (
-        {"TemplateURL": desired.template_url} if desired.template_url else {"TemplateBody": desired.template_body}
-    )
     with aws_faults(doing):
         made = client.create_change_set(
             StackName=desired.name,
             ChangeSetName=f"{PREFIX}{uuid.uuid4().hex}",
             ChangeSetType="CREATE" if creates else "UPDATE",
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in desired.parameters.items()],
+            Parameters=[_parameter(key, value) for key, value in desired.parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in desired.tags.items()],
             Capabilities=list(desired.capabilities),
             ImportExistingResources=creates,
-            **template,
+            **_template(desired),
         )
         answer = _read(client, made, doing)
         if answer["Status"] == "FAILED":
@@ -149,6 +161,18 @@ def propose(session: Session, desired: Desired, current: StackView | None) -> Pr
             raise SystemFault(f"{doing}: {reason}{details}")
         changes = [_change(item["ResourceChange"]) for item in _all_changes(client, made, answer)]
     return Proposal(desired.name, desired.region, made["Id"], creates, tuple(changes), desired)
+
+
+def _template(desired: Desired) -> dict[str, Any]:
+    if desired.template_url:
+        return {"TemplateURL": desired.template_url}
+    return {"TemplateBody": desired.template_body} if desired.template_body else {"UsePreviousTemplate": True}
+
+
+def _parameter(key: str, value: str | None) -> dict[str, Any]:
+    if value is None:
+        return {"ParameterKey": key, "UsePreviousValue": True}
+    return {"ParameterKey": key, "ParameterValue": value}
 
 
 def _read(client: Any, made: Mapping[str, str], doing: str) -> Mapping[str, Any]:

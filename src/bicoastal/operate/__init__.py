@@ -1,0 +1,10 @@
+"""Failover, switchover, rejoin: what an operator does to a running deployment, in either region.
+
+    observe     what is there now, as one frozen Observation          reads only
+    decide      what comes next, by the table in `transitions`        pure
+    act         does it, by calls that may be repeated                changes one thing
+    journal     what was done, by whom and why                        never read to decide
+
+Killed at any point and started again, an operation goes on from what it observes. The path of a failover asks nothing
+of the lost region and nothing of Route 53's or IAM's control planes (D4): looks at the lost side run beside it.
+"""

@@ -1,0 +1,162 @@
+"""Overrides tags on everything that is deployed in a region, and puts back exactly what was there (M10).
+
+The ledger, an object in the region's bucket, is written before the first tag is changed: whatever happens afterwards,
+it knows what was there. A second run adds to it and never overwrites what the first one found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bicoastal.aws.faults import ApiFault, aws_faults
+from bicoastal.aws.session import Session
+from bicoastal.operate.subject import Subject
+
+LEDGER = "operations/tags.json"
+_AT_ONCE = 20
+"""Resources that TagResources takes in a call."""
+Ledger = dict[str, dict[str, str | None]]
+"""ARN to what its overridden keys held; None: it did not have the key."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a change of tags came to."""
+
+    changed: int
+    """Resources."""
+    refused: Mapping[str, str]
+    """ARN of what could not be tagged, and why."""
+
+
+def override(session: Session, subject: Subject, region: str, bucket: str) -> Outcome:
+    """Give everything of the deployment in the region the spec's `failover_tags`. Raises SystemFault."""
+    wanted = subject.failover_tags
+    found = dict(_resources(session, subject, region))
+    ledger = read_ledger(session, region, bucket)
+    for arn, tags in found.items():
+        known = ledger.setdefault(arn, {})
+        for key in wanted:
+            known.setdefault(key, tags.get(key))
+    _write_ledger(session, region, bucket, ledger)
+    differing = [arn for arn, tags in found.items() if any(tags.get(key) != value for key, value in wanted.items())]
+    refused = _tag(session, region, differing, wanted)
+    _tag_fleet(session, subject, region, wanted)
+    return Outcome(len(differing) - len(refused), refused)
+
+
+def restore(session: Session, subject: Subject, region: str, bucket: str) -> Outcome:
+    """Put back what the ledger has, and forget it once all is so. Raises SystemFault."""
+    ledger = read_ledger(session, region, bucket)
+    refused: dict[str, str] = {}
+    by_change: dict[str, list[str]] = {}
+    for arn, tags in ledger.items():
+        by_change.setdefault(json.dumps(tags, sort_keys=True), []).append(arn)
+    for change, arns in by_change.items():
+        before: Mapping[str, str | None] = json.loads(change)
+        kept = {key: value for key, value in before.items() if value is not None}
+        if kept:
+            refused |= _tag(session, region, arns, kept)
+        gone = [key for key, value in before.items() if value is None]
+        if gone:
+            refused |= _untag(session, region, arns, gone)
+    if ledger:
+        _restore_fleet(session, subject, region, ledger)
+    if ledger and not refused:
+        with aws_faults(f"removing the ledger of tags from {bucket}"):
+            session.client("s3", region).delete_object(Bucket=bucket, Key=LEDGER)
+    return Outcome(len(ledger) - len(refused), refused)
+
+
+def read_ledger(session: Session, region: str, bucket: str) -> Ledger:
+    """What was overridden and is not restored yet; empty where nothing is."""
+    try:
+        with aws_faults(f"reading the ledger of tags in {bucket}"):
+            body = session.client("s3", region).get_object(Bucket=bucket, Key=LEDGER)["Body"].read()
+    except ApiFault as fault:
+        if fault.code in ("NoSuchKey", "404"):
+            return {}
+        raise
+    found: Ledger = json.loads(body)
+    return found
+
+
+def _write_ledger(session: Session, region: str, bucket: str, ledger: Ledger) -> None:
+    with aws_faults(f"writing the ledger of tags to {bucket}"):
+        session.client("s3", region).put_object(Bucket=bucket, Key=LEDGER, Body=json.dumps(ledger, indent=1).encode())
+
+
+def _resources(session: Session, subject: Subject, region: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Everything of the deployment in the region that the tagging API knows, with its tags."""
+    filters = [
+        {"Key": "application", "Values": [subject.application]},
+        {"Key": "environment", "Values": [subject.environment]},
+    ]
+    with aws_faults(f"finding what is tagged in {region}"):
+        pages = session.client("resourcegroupstaggingapi", region).get_paginator("get_resources")
+        for page in pages.paginate(TagFilters=filters):
+            for item in page["ResourceTagMappingList"]:
+                if _regional(item["ResourceARN"]):
+                    yield item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
+
+
+def _regional(arn: str) -> bool:
+    """Not what is global (IAM, Route 53), whose API is in us-east-1; nor S3, which takes all tags or none."""
+    return arn.split(":")[2] not in ("iam", "route53", "s3", "cloudformation")
+
+
+def _tag(session: Session, region: str, arns: Sequence[str], tags: Mapping[str, str]) -> dict[str, str]:
+    return _each(arns, lambda some: session.client("resourcegroupstaggingapi", region).tag_resources(
+        ResourceARNList=some, Tags=dict(tags)))  # fmt: skip
+
+
+def _untag(session: Session, region: str, arns: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+    return _each(arns, lambda some: session.client("resourcegroupstaggingapi", region).untag_resources(
+        ResourceARNList=some, TagKeys=list(keys)))  # fmt: skip
+
+
+def _each(arns: Sequence[str], call: Any) -> dict[str, str]:
+    """In batches; returns what was refused, with the reason."""
+    refused: dict[str, str] = {}
+    for start in range(0, len(arns), _AT_ONCE):
+        with aws_faults("changing tags"):
+            answer = call(list(arns[start : start + _AT_ONCE]))
+        for arn, why in (answer.get("FailedResourcesMap") or {}).items():
+            refused[arn] = f"{why.get('ErrorCode')}: {why.get('ErrorMessage')}"
+    return refused
+
+
+def _tag_fleet(session: Session, subject: Subject, region: str, tags: Mapping[str, str]) -> None:
+    """A fleet has a way of its own: its tags go to the instances that it will launch, too."""
+    name = f"{subject.prefix}-fleet"
+    with aws_faults(f"tagging the fleet in {region}"):
+        session.client("autoscaling", region).create_or_update_tags(
+            Tags=[_fleet_tag(name, key, value) for key, value in tags.items()]
+        )
+
+
+def _restore_fleet(session: Session, subject: Subject, region: str, ledger: Ledger) -> None:
+    """As the deployment's own tags are, which every resource had before."""
+    name = f"{subject.prefix}-fleet"
+    before = next((tags for arn, tags in ledger.items() if ":db:" in arn), next(iter(ledger.values())))
+    client = session.client("autoscaling", region)
+    kept = [_fleet_tag(name, key, value) for key, value in before.items() if value is not None]
+    gone = [_fleet_tag(name, key, "") for key, value in before.items() if value is None]
+    with aws_faults(f"restoring the tags of the fleet in {region}"):
+        if kept:
+            client.create_or_update_tags(Tags=kept)
+        if gone:
+            client.delete_tags(Tags=gone)
+
+
+def _fleet_tag(name: str, key: str, value: str) -> dict[str, Any]:
+    return {
+        "ResourceId": name,
+        "ResourceType": "auto-scaling-group",
+        "Key": key,
+        "Value": value,
+        "PropagateAtLaunch": True,
+    }
