@@ -8,13 +8,16 @@ as the superuser that RDS keeps to itself.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -30,9 +33,12 @@ from bicoastal.twin.processes import Process, Program, run
 INITIALIZE_S = 60.0
 COPY_S = 300.0
 START_S = 60.0
+_LONGEST_NAME = 63
+"""Bytes of a name in PostgreSQL: what is longer is cut off without a word."""
 PROMOTE_S = 30
 STOP_S = 20.0
 _CONNECT_S = 3
+_POLL_S = 0.01
 _STATEMENT = "-c statement_timeout=10s"
 
 Row = tuple[Any, ...]
@@ -82,6 +88,11 @@ class Programs:
         known = {line.partition("\t")[0] for line in lines}
         return frozenset(known | {f"pg_stat_statements.{name}" for name in ("max", "track", "track_utility", "save")})
 
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """What `shared_preload_libraries` may name: a server with another does not start."""
+        return frozenset(path.stem for path in (self.folder.parent / "lib").glob("**/*.so"))
+
 
 class Server:
     """A data folder and, while it runs, a process."""
@@ -125,31 +136,46 @@ class Server:
         self._home.account.own(secret)
         self._programs.run(
             *("initdb", "-D", self.data, "-U", settings.SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}"),
-            *("-k", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+            # Segments of 1 MiB: an empty cluster is a third smaller, and so is each of its copies.
+            *("-k", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1"),
             within_s=INITIALIZE_S,
         )
         secret.unlink()
         (self.folder / "complete").touch()
 
-    def copy_from(self, port: int, passwords: Passwords, slot: str = "") -> None:
-        """Make it a base backup of the server behind a port of 127.0.0.1, over verified TLS."""
-        self.erase()
+    def copy_from(self, port: int, passwords: Passwords) -> None:
+        """Make it a base backup of the server behind a port of 127.0.0.1, over verified TLS.
+
+        What it had stays until the copy is complete. Raises SystemFault when it does not come to be.
+        """
         self._make_folder()
+        incoming = self.folder / "incoming"
+        shutil.rmtree(incoming, ignore_errors=True)
         self._programs.run(
-            *("pg_basebackup", "-D", self.data, "-c", "fast", "-X", "stream", "--no-sync"),
-            *(("-S", slot) if slot else ()),
-            *("-d", f"{self._conninfo(port, settings.REPLICATION)} application_name={self.application}"),
+            # A second connection for the WAL would cost half a second between regions: the source keeps it meanwhile.
+            *("pg_basebackup", "-D", incoming, "-c", "fast", "-X", "fetch", "--no-sync", "--no-manifest"),
+            *("--compress=server-lz4", "-d"),
+            f"{self._upstream(port)} application_name={self.application}",
             within_s=COPY_S,
             environment={"PGPASSWORD": passwords.replication},
         )
+        if self.pid is not None:
+            raise RuntimeError(f"{self.name} runs: its data stays")
+        (self.folder / "complete").unlink(missing_ok=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        incoming.rename(self.data)
         (self.folder / "complete").touch()
 
-    def adopt(self, data: Path) -> None:
-        """Make it a copy of a folder that `copy_from` or a clean shutdown left."""
+    def adopt(self, data: Path, *, move: bool = False) -> None:
+        """Make it what a base backup or a clean shutdown left in a folder: a copy of that, or that itself."""
         self.erase()
         self._make_folder()
-        shutil.copytree(data, self.data, symlinks=True)
+        if move:
+            data.rename(self.data)
+        else:
+            shutil.copytree(data, self.data, symlinks=True)
         self.data.chmod(0o700)
+        (self.data / "standby.signal").unlink(missing_ok=True)
         self._home.account.own(self.folder)
         (self.folder / "complete").touch()
 
@@ -162,7 +188,10 @@ class Server:
     @property
     def application(self) -> str:
         """Its name in pg_stat_replication and in synchronous_standby_names."""
-        return self.name.replace("/", "_").replace("-", "_")
+        name = self.name.replace("/", "_").replace("-", "_")
+        if len(name) <= _LONGEST_NAME:
+            return name
+        return f"{name[: _LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def configure(
         self,
@@ -171,11 +200,14 @@ class Server:
         *,
         upstream: Upstream | None = None,
         synchronous: Sequence[Server] = (),
-    ) -> None:
-        """Write its settings, and have it read them if it runs. `synchronous` standbys confirm every commit."""
+    ) -> bool:
+        """Write its settings, and have it read them if it runs. `synchronous` standbys confirm every commit.
+
+        Returns whether anything is different.
+        """
         values = dict(wanted.values)
         values["synchronous_standby_names"] = ", ".join(server.application for server in synchronous)
-        values["cluster_name"] = self.application[:63]
+        values["cluster_name"] = self.application
         values["hba_file"] = str(self.folder / "pg_hba.conf")
         if upstream is not None:
             secret = self.folder / "upstream"
@@ -183,7 +215,7 @@ class Server:
             secret.chmod(0o600)
             self._home.account.own(secret)
             values["primary_conninfo"] = (
-                f"{self._conninfo(upstream.port, settings.REPLICATION)} application_name={self.application} "
+                f"{self._upstream(upstream.port)} application_name={self.application} "
                 f"passfile={secret} connect_timeout=5"
             )
             values["primary_slot_name"] = upstream.slot
@@ -194,6 +226,7 @@ class Server:
                 self._home.account.own(self.folder / file)
             if self._process is not None:
                 self._process.signal(signal.SIGHUP)
+        return changed
 
     def follow(self) -> None:
         """It is a standby from its next start on."""
@@ -206,6 +239,7 @@ class Server:
         if self.pid is not None:
             return
         self.close()
+        self.end_orphans()
         self._certify(names)
         self.port = _free_port()
         command = (
@@ -221,17 +255,34 @@ class Server:
         self._process.start()
         self._process.wait_until_ready(lambda: self.answers(passwords), START_S)
 
-    def stop(self) -> None:
-        """A clean shutdown; a kill when it takes too long."""
+    def stop(self, grace_s: float = STOP_S) -> bool:
+        """A clean shutdown, which waits for those that follow; a kill when it takes longer. Returns whether it was."""
         self.close()
-        if self._process is not None:
-            self._process.stop(STOP_S)
+        if self._process is None:
+            return False
+        self._process.stop(grace_s)
+        self.end_orphans()
+        return self._process.exit_code == 0
 
     def kill(self) -> None:
         """As a host that is gone."""
         self.close()
+        # The sessions are processes of their own, which a killed head leaves behind until they notice.
+        if self._process is not None:
+            self._process.signal(signal.SIGSTOP)
+        self.end_orphans(but=self.pid)
         if self._process is not None:
             self._process.kill()
+        self.end_orphans()
+
+    def end_orphans(self, but: int | None = None) -> None:
+        """SIGKILL to every process that works in its data folder, and wait until none does."""
+        end = time.monotonic() + STOP_S
+        while (pids := [pid for pid in _working_in(self.data) if pid != but]) and time.monotonic() < end:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_POLL_S)
 
     def answers(self, passwords: Passwords) -> bool:
         """Whether it runs and takes a statement."""
@@ -257,6 +308,14 @@ class Server:
             except psycopg.Error as error:
                 self._hang_up()
                 raise SystemFault(f"{self.name}: {str(error).strip() or type(error).__name__}") from error
+
+    def verifier(self, passwords: Passwords, user: str, password: str) -> str:
+        """What the server stores of a password: sent so, no log of statements can hold it."""
+        self.ask(passwords, "SELECT true")
+        with self._lock:
+            if self._session is None:
+                raise SystemFault(f"{self.name}: the connection ended")
+            return self._session.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
     def connect(self, user: str, password: str, database: str) -> psycopg.Connection[Row]:
         """A session of its own, straight to the server."""
@@ -285,8 +344,12 @@ class Server:
             "gssencmode=disable tcp_user_timeout=5000 keepalives_idle=5 keepalives_interval=2 keepalives_count=3"
         )
 
+    def _upstream(self, port: int) -> str:
+        """Our own programs on both sides: they need no question whether the other one speaks TLS, a round trip less."""
+        return f"{self._conninfo(port, settings.REPLICATION)} sslnegotiation=direct"
+
     def _make_folder(self) -> None:
-        self.folder.mkdir(parents=True, mode=0o700)
+        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         self._home.account.own(self.folder)
 
     def _certify(self, names: Sequence[str]) -> None:
@@ -304,6 +367,21 @@ def literal(template: LiteralString, **values: str) -> sql.Composed:
             for name, value in values.items()
         }
     )
+
+
+def _working_in(folder: Path) -> list[int]:
+    """Processes whose working directory it is: what belongs to a PostgreSQL server, whoever its parent is now."""
+    wanted, found = str(folder.resolve()), []
+    for item in os.listdir("/proc"):  # noqa: PTH208 - ten times as fast as Path
+        if item.isdecimal():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{item}/cwd") == wanted and not _ended(item):  # noqa: PTH115
+                    found.append(int(item))
+    return found
+
+
+def _ended(pid: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
 
 
 def _free_port() -> int:

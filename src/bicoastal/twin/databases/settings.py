@@ -72,12 +72,16 @@ class Settings:
         )
 
 
-def settings(group: Mapping[str, str], known: frozenset[str]) -> Settings:
+def settings(group: Mapping[str, str], known: frozenset[str], libraries: frozenset[str] = frozenset()) -> Settings:
     """What a parameter group (its parameters that somebody set) means for PostgreSQL, whose parameters are `known`.
 
-    Formulas over the instance class (`{DBInstanceClassMemory/...}`) have no value here and are left out.
+    Libraries that are not installed are not loaded. Formulas over the instance class (`{DBInstanceClassMemory/...}`)
+    have no value here and are left out.
     """
     taken = {name: value for name, value in group.items() if name in known and "{" not in value}
+    if "shared_preload_libraries" in taken:
+        wanted = [name.strip() for name in taken["shared_preload_libraries"].split(",")]
+        taken["shared_preload_libraries"] = ",".join(name for name in wanted if name in libraries)
     # From version 15 on RDS refuses connections without TLS unless the group says otherwise.
     return Settings({**_DEFAULTS, **taken, **_TWIN}, force_tls=group.get("rds.force_ssl", "1") == "1")
 
