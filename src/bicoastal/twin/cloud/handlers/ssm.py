@@ -15,6 +15,7 @@ import yaml
 
 from bicoastal.twin.cloud import emulator
 from bicoastal.twin.cloud.registry import Made, ResourceType, ServiceError, Wanted
+from bicoastal.twin.cloud.rights import Check, Request, tag_keys
 
 Json = Any
 Record = dict[str, Json]
@@ -167,7 +168,8 @@ def _document(name: str) -> Record:
     return found
 
 
-def _version(record: Record, wanted: str | None) -> str:
+def version_number(record: Record, wanted: str | None) -> str:
+    """The number of a version of a document, of the default one for None. Raises ServiceError where there is none."""
     named = {None: record["DefaultVersion"], "$DEFAULT": record["DefaultVersion"], "$LATEST": record["LatestVersion"]}
     number = str(named.get(wanted, wanted))
     if number not in record["Versions"]:
@@ -176,7 +178,7 @@ def _version(record: Record, wanted: str | None) -> str:
 
 
 def _described(record: Record, version: str | None = None) -> Record:
-    number = _version(record, version)
+    number = version_number(record, version)
     kept = record["Versions"][number]
     content = parsed(kept["Content"], kept["Format"])
     return {
@@ -209,7 +211,7 @@ def _described(record: Record, version: str | None = None) -> Record:
 
 def _get(request: Mapping[str, Json]) -> Mapping[str, Json]:
     record = _document(request["Name"])
-    number = _version(record, request.get("DocumentVersion"))
+    number = version_number(record, request.get("DocumentVersion"))
     kept = record["Versions"][number]
     return {
         "Name": record["Name"],
@@ -241,7 +243,7 @@ def _update(request: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _set_default(request: Mapping[str, Json]) -> Mapping[str, Json]:
     record = _document(request["Name"])
-    record["DefaultVersion"] = _version(record, request["DocumentVersion"])
+    record["DefaultVersion"] = version_number(record, request["DocumentVersion"])
     return {"Description": {"Name": record["Name"], "DefaultVersion": record["DefaultVersion"]}}
 
 
@@ -262,8 +264,24 @@ def _list(request: Mapping[str, Json]) -> Mapping[str, Json]:
     return {"DocumentIdentifiers": found}
 
 
+def _may_use(request: Request) -> list[Check]:
+    name = str(request.data.get("Name", "*")).rpartition("document/")[2]
+    return [
+        Check(
+            request.arn("ssm", f"document/{name}"), tag_keys("aws:ResourceTag", DOCUMENTS.get(name, {}).get("Tags", {}))
+        )
+    ]
+
+
 DOCUMENTS = emulator.new_table("ssm_documents")
 TYPES = (Document(),)
+RIGHTS = {
+    f"ssm:{action}": _may_use
+    for action in (
+        "CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion", "DeleteDocument", "GetDocument",
+        "DescribeDocument",
+    )
+}  # fmt: skip
 ACTIONS = {
     "CreateDocument": _create,
     "UpdateDocument": _update,
