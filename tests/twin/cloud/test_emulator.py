@@ -97,6 +97,7 @@ FUNCTIONS = {
     "ministack.services.rds._instance_xml": "(i)",
     "ministack.services.rds._snapshot_xml": "(s)",
     "ministack.services.route53._build_health_check_el": "(parent, hc)",
+    "ministack.services.route53._parse_health_check_config": "(el)",
     "ministack.services.scheduler._tick_schedules": "()",
     "ministack.services.s3._put_bucket_encryption": "(name, body)",
     "ministack.services.s3._put_bucket_lifecycle": "(name, body)",

@@ -1,4 +1,7 @@
-"""Route 53's health checks as a CloudFormation type, with the rules that Route 53 applies to each kind."""
+"""Route 53's health checks as a CloudFormation type, with the rules that Route 53 applies to each kind.
+
+What their data plane says of them is in `route53_health`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud.answers import Answer
+from bicoastal.twin.cloud.handlers import route53_health
 from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, ServiceError, Wanted
 
 Json = Any
@@ -30,6 +35,7 @@ class HealthCheck(ResourceType):
             "version": 1,
         }
         _put_tags(id_, wanted.tags)
+        route53_health.keep_alarms()
         return Made(id_, {"HealthCheckId": id_})
 
     def update(self, id_: str, was: Wanted, wanted: Wanted) -> Made:
@@ -41,6 +47,7 @@ class HealthCheck(ResourceType):
         record["config"] = _config(wanted)
         record["version"] += 1
         _put_tags(id_, wanted.tags)
+        route53_health.keep_alarms()
         return Made(id_, {"HealthCheckId": id_})
 
     def delete(self, id_: str, was: Wanted) -> None:
@@ -103,7 +110,28 @@ def _check_alarm(config: Mapping[str, Json]) -> None:
         raise Refused("Route 53 does not support M out of N alarms (InvalidInput)")
 
 
-def lowercase_booleans() -> None:
+def install() -> None:
+    """Put it all before ministack's own answers."""
+    _lowercase_booleans()
+    _whole_lists()
+    handlers = emulator.service_handlers()
+    inner = handlers["route53"]
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Json]
+    ) -> Answer:
+        ours = route53_health.answer(method, path, query)
+        if ours is not None:
+            return ours
+        found: Answer = await inner(method, path, headers, body, query)
+        if method == "POST" and "/healthcheck" in path:
+            route53_health.keep_alarms()
+        return found
+
+    handlers["route53"] = handle
+
+
+def _lowercase_booleans() -> None:
     """XML's booleans are lower case: an inverted check that answers `True` reads as one that is not inverted.
 
     Route 53 says them also where nobody did.
@@ -122,8 +150,28 @@ def lowercase_booleans() -> None:
     emulator.replace_in_service("route53", "_build_health_check_el", build)
 
 
+def _whole_lists() -> None:
+    """Children and regions of a check that the API makes: ministack looks for them one level too deep."""
+    inner = emulator.of_service("route53", "_parse_health_check_config")
+
+    def parse(element: Any) -> dict[str, Json]:
+        config = dict(inner(element))
+        for part in element:
+            name = part.tag.rpartition("}")[2]
+            if name in ("ChildHealthChecks", "Regions"):
+                config[name] = [item.text or "" for item in part]
+        return config
+
+    emulator.replace_in_service("route53", "_parse_health_check_config", parse)
+
+
 def _put_tags(id_: str, tags: Mapping[str, str]) -> None:
     emulator.store("route53", "_tags")[("healthcheck", id_)] = dict(tags)
 
 
 TYPES = (HealthCheck(),)
+REPORTS = {
+    "route53.health": route53_health.take_health,
+    "route53.observations": route53_health.take_observations,
+}
+QUESTIONS = {"route53.everything": route53_health.everything}
