@@ -74,6 +74,8 @@ class Walker:
     """Stack id to its outputs, of what stands."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """Parameters that are chosen otherwise than by their default."""
+    anew: bool = False
+    """Whether an update brings its template, too."""
     up_s: float = 0.0
     """How long the last `up` took."""
 
@@ -106,7 +108,7 @@ class Walker:
     def plan(self, entry: StackEntry, kind: str, **changed: str) -> Any:
         """A change set that is ready to be executed, as described."""
         cloudformation = self.account.client("cloudformation", entry.region)
-        template = self._template(entry) if kind == "CREATE" else {"UsePreviousTemplate": True}
+        template = self._template(entry) if kind == "CREATE" or self.anew else {"UsePreviousTemplate": True}
         name = f"walk-{time.time_ns()}"
         cloudformation.create_change_set(
             StackName=entry.name,
