@@ -33,6 +33,23 @@ def test_a_minimal_file_has_the_documented_defaults() -> None:
     assert parse({**MINIMAL, "database": {**MINIMAL["database"], "other_host": ""}}).database.other_host is None
 
 
+def test_what_differs_on_a_machine_is_laid_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "kit.json"
+    path.write_text(json.dumps({**MINIMAL, "intervals": {"tick": 2, "witness": 3}}))
+    assert (load(path).listen, load(path).loopback) == ("0.0.0.0", "127.0.0.1")
+    (tmp_path / "kit.local.json").write_text(
+        json.dumps({"listen": "127.0.7.1", "witness": {"resolvers": ["127.0.0.2:53"]}, "intervals": {"tick": 0.1}})
+    )
+    config = load(path)
+    assert (config.listen, config.loopback) == ("127.0.7.1", "127.0.7.1")
+    assert config.witness.name == MINIMAL["witness"]["name"]
+    assert config.witness.resolvers == ("127.0.0.2:53",)
+    assert (config.intervals.tick, config.intervals.witness) == (0.1, 3)
+    (tmp_path / "kit.local.json").write_text('{"lisen": "x"}')
+    with pytest.raises(ConfigurationError, match=r"kit\.json with kit\.local\.json: lisen is not known"):
+        load(path)
+
+
 def test_the_example_of_the_documentation_is_taken() -> None:
     text = (Path(__file__).parents[2] / "docs" / "kit.md").read_text()
     config = parse(json.loads(text.split("```json\n")[1].split("```")[0]))
@@ -42,7 +59,14 @@ def test_the_example_of_the_documentation_is_taken() -> None:
 
 def test_every_key_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "kit.md").read_text()
-    for key in ("root", "bucket", "application.release_command", "database.replica_slot_prefix", "witness.resolvers"):
+    for key in (
+        "root",
+        "listen",
+        "bucket",
+        "application.release_command",
+        "database.replica_slot_prefix",
+        "witness.resolvers",
+    ):
         assert f"`{key}`" in text
     for name in ("tick", "witness", "isolation", "lift", "database_timeout", "health"):
         assert f"`{name}`" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ from bicoastal.kit.environment import database_url, render
 from bicoastal.kit.errors import ConfigurationError
 from tests.kit.conftest import Launch
 from tests.kit.test_config import MINIMAL
-from tests.support.postgres import Postgres
+from tests.support.instance import Instance
+from tests.support.postgres import Laboratory, Postgres
 
 PASSWORD = "".join(map(chr, range(33, 127)))
 
@@ -47,6 +49,17 @@ def test_the_address_lists_this_region_first() -> None:
 def test_without_the_flow_only_this_region_is_listed() -> None:
     read = conninfo_to_dict(database_url(parse(MINIMAL), Credential("app", "x"), "any"))
     assert (read["host"], read["port"], read["target_session_attrs"]) == ("db", "5432", "any")
+
+
+def test_the_application_listens_where_the_machine_says(launch: Launch, laboratory: Laboratory) -> None:
+    instance = launch(Postgres(laboratory, "nobody"))
+    assert 'HOST="0.0.0.0"' in _written(instance)
+    instance.change(listen="127.0.7.1")
+    assert 'HOST="127.0.7.1"' in _written(instance)
+
+
+def _written(instance: Instance) -> str:
+    return Path(instance.answer("environment")["written"]).read_text()
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), max_size=40)

@@ -1,4 +1,6 @@
-"""The kit's only settings: one JSON file that user data writes. `docs/kit.md` describes each key.
+"""The kit's only settings: one JSON file that user data writes, and another for what differs on one machine.
+
+`docs/kit.md` describes each key.
 
 A misspelt key is an error: a kit that silently watches nothing is worse than one that does not start.
 """
@@ -18,6 +20,7 @@ from typing import Any
 from bicoastal.kit.errors import ConfigurationError
 
 DEFAULT_PATH = Path("/opt/bicoastal/etc/kit.json")
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the load balancer comes from other addresses; its security group alone may
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,16 @@ class Config:
     gate: Gate
     witness: Witness
     root: Path = Path("/opt/bicoastal")
+    listen: str = EVERYWHERE
+    """The address at which application and gate listen."""
     metrics: Metrics = Metrics()
     signal: Signal | None = None
     intervals: Intervals = Intervals()
+
+    @property
+    def loopback(self) -> str:
+        """Where what listens here is reached from this instance."""
+        return "127.0.0.1" if self.listen == EVERYWHERE else self.listen
 
     @property
     def app_folder(self) -> Path:
@@ -142,14 +152,31 @@ class Config:
 
 
 def load(path: Path) -> Config:
-    """Read the file. Raises ConfigurationError that names the file and the key."""
+    """Read the file, and over it `NAME.local.json` beside it, if that is there: what differs on this machine.
+
+    Raises ConfigurationError that names the file and the key.
+    """
+    data = _read(path)
+    local = path.with_suffix(f".local{path.suffix}")
+    if not local.exists():
+        return parse(data, str(path))
+    return parse(_laid_over(data, _read(local)), f"{path} with {local.name}")
+
+
+def _read(path: Path) -> object:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}. Name the file with --config.") from error
     except ValueError as error:
         raise ConfigurationError(f"{path}: is not JSON: {error}.") from error
-    return parse(data, str(path))
+
+
+def _laid_over(under: object, over: object) -> object:
+    """Objects key by key; everything else as the upper one has it."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return {**under, **{key: _laid_over(under.get(key), value) for key, value in over.items()}}
+    return over
 
 
 def parse(data: object, where: str = "kit.json") -> Config:

@@ -123,7 +123,7 @@ class Daemon:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop. Raises UnavailableError if the gate's port is taken."""
-        gate = Gate(self._config.gate.port)
+        gate = Gate(self._config.gate.port, self._config.listen)
         gate.start()
         witness = threading.Thread(target=self._witness.run, args=(stop,), name="witness", daemon=True)
         witness.start()

@@ -59,7 +59,7 @@ def application_environment(
     values = dict(application.environment)
     values |= {name: aws.secret(arn) for name, arn in application.secrets.items()}
     values |= {
-        "HOST": "0.0.0.0",  # noqa: S104 - the load balancer comes from other addresses; its security group alone may
+        "HOST": config.listen,
         "PORT": str(application.port),
         "AWS_REGION": config.region,
         "BICOASTAL_REGION": config.region,

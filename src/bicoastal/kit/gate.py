@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from bicoastal.kit.config import EVERYWHERE
 from bicoastal.kit.errors import UnavailableError
 
 HEALTH_PATH = b"/.well-known/bicoastal/gate"
@@ -55,7 +56,7 @@ def _response(status: bytes, kind: bytes, body: bytes, more: bytes = b"", *, bod
 class Gate:
     """A server in threads of its own, so that no slow database delays it. asyncio would cost 2 MiB more."""
 
-    def __init__(self, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104 - the load balancer's addresses vary
+    def __init__(self, port: int, host: str = EVERYWHERE) -> None:
         self.port = port
         self._host = host
         self._stop = threading.Event()

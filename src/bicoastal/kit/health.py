@@ -42,19 +42,19 @@ def wait_healthy(
     """Ask until the path answers 200. The reason of a failure is what the last look saw."""
     begun = clock()
     while True:
-        seen = look(config.application.port, config.application.health_path)
+        seen = look(config.loopback, config.application.port, config.application.health_path)
         spent = clock() - begun
         if seen is None:
             return Outcome(True, f"{config.application.health_path} answered 200 after {spent:.1f} s")
         if spent >= deadline_s:
-            where = f"127.0.0.1:{config.application.port}{config.application.health_path}"
+            where = f"{config.loopback}:{config.application.port}{config.application.health_path}"
             return Outcome(False, f"no 200 from {where} within {deadline_s:g} s; last: {seen}")
         pause(config.intervals.health)
 
 
-def look(port: int, path: str) -> str | None:
+def look(host: str, port: int, path: str) -> str | None:
     """One look; None is a 200, else what was seen."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LOOK_TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=_LOOK_TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"User-Agent": "bicoastal-kit"})
         status = connection.getresponse().status

@@ -19,7 +19,7 @@ from typing import Any
 from bicoastal.twin.cloud import emulator, planes
 from bicoastal.twin.cloud.handlers.ec2 import new_id, now, tag_set
 from bicoastal.twin.cloud.handlers.launching import discard, launch, make, state_of, template_version
-from bicoastal.twin.cloud.registry import ServiceError
+from bicoastal.twin.cloud.registry import ServiceError, Unchanged
 
 Json = Any
 Record = dict[str, Json]
@@ -451,7 +451,8 @@ def get_console_output(request: Mapping[str, Json]) -> Mapping[str, Json]:
 def _report(data: Mapping[str, Json]) -> Json:
     found = emulator.store("ec2", "_instances").get(data["id"])
     if found is None:
-        return {}
+        return Unchanged({})
+    before = (found["State"]["Name"], found.get("Reachable"))
     name, wanted = found["State"]["Name"], data.get("state")
     if wanted == "gone":
         _forget(data["id"])
@@ -464,7 +465,8 @@ def _report(data: Mapping[str, Json]) -> Json:
         _turn(found, wanted, (code, f"{code}: {text}") if code else None)
     if "reachable" in data and found["State"]["Name"] == "running":
         found["Reachable"] = data["reachable"]
-    return {"state": found["State"]["Name"]}
+    answer = {"state": found["State"]["Name"]}
+    return Unchanged(answer) if before == (answer["state"], found.get("Reachable")) else answer
 
 
 _NEXT = {
