@@ -45,7 +45,7 @@ def running(ground: Ground, **others: Any) -> Iterator[Names]:
     try:
         yield names
     finally:
-        loop.stop()
+        loop.stop(5)
 
 
 def until(condition: Callable[[], Json], within_s: float = 20) -> Json:
