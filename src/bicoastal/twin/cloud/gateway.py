@@ -36,6 +36,9 @@ ADMIN = "/_twin/"
 SERVICE_HEADER = "x-twin-service"
 """Carries the token in calls of the twin's own controllers: AWS's services from within, which no fault of the API meets
 and no record of the customer's calls holds."""
+GLOBAL_HOME = "us-east-1"
+GLOBAL_SERVICES = ("cloudfront", "iam", "organizations", "route53")
+"""Their control planes are in GLOBAL_HOME, whatever region a client with an endpoint of its own signs for."""
 _LONGEST_WAIT_S = 30.0
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request")
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"(?:__type|code|Code)\"\s*:\s*\"(?:[^\"#]*#)?([^\"]+)\"")
@@ -296,6 +299,8 @@ def identify(scope: Scope, body: bytes) -> Identity:
     presigned = query.get("X-Amz-Credential", [""])[0]
     found = _CREDENTIAL.search(headers.get("authorization", "")) or _CREDENTIAL.search(f"Credential={presigned}")
     access_key_id, region, service = found.groups() if found else ("", "unknown", "unknown")
+    if service in GLOBAL_SERVICES:
+        region = GLOBAL_HOME
     action = action_of(service, scope["method"], scope["path"], headers=headers, body=body, query=query)
     return Identity(service, region, action, access_key_id)
 

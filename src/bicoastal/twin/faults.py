@@ -1,0 +1,208 @@
+"""The drill's hand on the twin: takes regions, ways between them and single hosts away, and gives them back.
+
+It composes what is there: rooms lose their hosts, the wire is cut, the API's gateway refuses or hangs. It heals nothing
+and measures nothing. The twin's own controllers are AWS from within: their calls meet no fault of the API.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Protocol
+
+from bicoastal.core.errors import SystemFault
+from bicoastal.twin.cloud.gateway import Fault
+from bicoastal.twin.cloud.process import ask
+from bicoastal.twin.ground import Ground
+from bicoastal.twin.interfaces import How, Losable
+
+_KINDS: Mapping[How, str] = {"refuse": "refuse", "black-hole": "hang"}
+
+
+class Crashes(Protocol):
+    """A room of which one host can fail."""
+
+    def crash(self, region: str, id_: str) -> None:
+        """Its programs are gone, at once. What AWS does about it, the room does."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """What was done, and when: seconds since the epoch."""
+
+    what: str
+    began: float
+    ended: float
+
+
+class Faults:
+    """One for a twin; safe for threads."""
+
+    def __init__(self, ground: Ground, rooms: Iterable[Losable], *, instances: Crashes, databases: Crashes) -> None:
+        """`rooms` are all that have hosts in regions; `instances` and `databases` those of which one can crash."""
+        self._ground = ground
+        self._rooms = tuple(rooms)
+        self._instances = instances
+        self._databases = databases
+        self._lock = threading.Lock()
+        self._lost: dict[str, How] = {}
+        self._partitions: dict[tuple[str, str], How] = {}
+        self._cuts: dict[tuple[str, str], How] = {}
+        self._failing: dict[str, tuple[Fault, ...]] = {}
+        self._told: list[dict[str, object]] = []
+        self._acts: list[Act] = []
+
+    @property
+    def lost(self) -> Mapping[str, How]:
+        """The regions that are."""
+        return dict(self._lost)
+
+    @property
+    def acts(self) -> Sequence[Act]:
+        """All that was done, in order."""
+        return tuple(self._acts)
+
+    def lose_region(self, region: str, how: How) -> Act:
+        """Its hosts, the ways to and from it, and its API are gone, all at once.
+
+        With us-east-1 go the control planes of IAM and Route 53: the gateway knows that theirs are there. Raises
+        ValueError for a region that the twin does not have, SystemFault when a part of it could not be taken.
+        """
+        self._check(region)
+
+        def lose() -> None:
+            self._lost[region] = how
+            self._all_at_once(
+                self._put_cuts,
+                partial(self._put_faults, region, [Fault(_KINDS[how], region=region)]),
+                *[partial(room.lose, region, how) for room in self._rooms],
+            )
+
+        return self._act(f"{region} is lost ({how})", lose)
+
+    def recover_region(self, region: str) -> Act:
+        """It is there again: the ways and the API first, so that hosts that come back find them. Raises SystemFault."""
+        self._check(region)
+
+        def recover() -> None:
+            self._lost.pop(region, None)
+            self._put_cuts()
+            self._put_faults(region, ())
+            self._all_at_once(*[partial(room.recover, region) for room in self._rooms])
+
+        return self._act(f"{region} is there again", recover)
+
+    def partition(self, source: str, destination: str, how: How, *, both: bool = True) -> Act:
+        """Cut the way between two regions; `both` ways, or what goes from the source alone. Raises ValueError."""
+        self._check(source, destination)
+        ways = [(source, destination), *([(destination, source)] if both else [])]
+
+        def cut() -> None:
+            self._partitions |= dict.fromkeys(ways, how)
+            self._put_cuts()
+
+        arrow = "and" if both else "to"
+        return self._act(f"the way from {source} {arrow} {destination} is cut ({how})", cut)
+
+    def heal(self, source: str, destination: str) -> Act:
+        """Undo the former, in both ways. A region that is lost stays cut off."""
+        self._check(source, destination)
+
+        def heal() -> None:
+            for way in ((source, destination), (destination, source)):
+                self._partitions.pop(way, None)
+            self._put_cuts()
+
+        return self._act(f"the way between {source} and {destination} is whole again", heal)
+
+    def fail_api(self, *faults: Fault) -> Act:
+        """Have calls of the API fail so, in place of what was asked for by an earlier call of this; none: as it was."""
+        said = ", ".join(f"{fault.kind} {fault.service}:{fault.action} in {fault.region}" for fault in faults)
+        return self._act(f"the API fails: {said or 'no more'}", lambda: self._put_faults("", faults))
+
+    def kill_instance(self, region: str, id_: str) -> Act:
+        """The host of an EC2 instance fails."""
+        self._check(region)
+        return self._act(f"the host of {id_} in {region} fails", lambda: self._instances.crash(region, id_))
+
+    def kill_database_primary(self, region: str, identifier: str) -> Act:
+        """The host on which a DB instance's primary runs fails; its standby's does not."""
+        self._check(region)
+        return self._act(
+            f"the host of the primary of {identifier} in {region} fails",
+            lambda: self._databases.crash(region, identifier),
+        )
+
+    def undo(self) -> Act:
+        """Give back everything that was taken: regions, ways, the API. Raises SystemFault."""
+
+        def give_back() -> None:
+            lost = list(self._lost)
+            self._lost.clear()
+            self._partitions.clear()
+            self._put_cuts()
+            self._failing.clear()
+            self._put_faults("", ())
+            self._all_at_once(*[partial(room.recover, region) for region in lost for room in self._rooms])
+
+        return self._act("everything is there again", give_back)
+
+    def _check(self, *regions: str) -> None:
+        unknown = [region for region in regions if region not in self._ground.regions]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no region of this twin: it has {', '.join(self._ground.regions)}")
+
+    def _act(self, what: str, do: Callable[[], None]) -> Act:
+        with self._lock:
+            began = time.time()
+            try:
+                do()
+            finally:
+                act = Act(what, began, time.time())
+                self._acts.append(act)
+            return act
+
+    def _put_cuts(self) -> None:
+        """The wire as it should be now: a lost region has no way to or from it."""
+        regions = self._ground.regions
+        wanted = dict(self._partitions)
+        for lost, how in self._lost.items():
+            for other in regions:
+                if other != lost:
+                    wanted[lost, other] = wanted[other, lost] = how
+        wire, was = self._ground.wire, self._cuts
+        self._cuts = wanted
+        for way in was:
+            if way not in wanted:
+                wire.heal(*way)
+        for way, how in wanted.items():
+            if was.get(way) != how:
+                wire.cut(*way, how)
+
+    def _put_faults(self, reason: str, faults: Iterable[Fault]) -> None:
+        """Tell the gateway all that holds now: it takes the whole list, and keeps what others have put into it."""
+        endpoint = self._ground.api.endpoint
+        self._failing = {**self._failing, reason: tuple(faults)}
+        wanted = [asdict(fault) for of in self._failing.values() for fault in of]
+        try:
+            others = [fault for fault in ask(endpoint, "faults") if fault not in self._told]
+            ask(endpoint, "faults", [*wanted, *others])
+            self._told = wanted
+        except OSError as error:
+            raise SystemFault(f"the twin's control plane does not take faults: {error}") from error
+
+    def _all_at_once(self, *parts: Callable[[], None]) -> None:
+        """All of them, whatever becomes of one. Raises SystemFault that names what failed."""
+        if not parts:
+            return
+        with ThreadPoolExecutor(len(parts), "twin-fault") as pool:
+            done = [pool.submit(part) for part in parts]
+        failed = [error for error in (future.exception() for future in done) if error is not None]
+        if failed:
+            raise SystemFault("not all of it could be done: " + "; ".join(str(error) for error in failed)) from failed[
+                0
+            ]
