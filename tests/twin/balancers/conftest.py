@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
+import shutil
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +23,13 @@ from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.api import Watcher
 from bicoastal.twin.balancers.controller import Balancers
 from bicoastal.twin.controller import Loop
-from bicoastal.twin.ground import Ground
+from bicoastal.twin.ground import Ground, ground
 from bicoastal.twin.interfaces import Admits, admits_everything, balancer_name, instance_name
-from bicoastal.twin.pace import FAST, REAL, Pace
-from tests.twin.conftest import Grounds
+from bicoastal.twin.pace import FAST, Pace
+from tests.twin.conftest import REGIONS
 
 HOME = "us-east-1"
+_numbers = count(1)
 DEADLINE_S = 20.0
 
 
@@ -43,6 +49,7 @@ class Server:
 
     def __init__(self, address: str, port: int, name: str) -> None:
         self.name = name
+        self.port = port
         self.health = 200
         self.delay_s = 0.0
         self.seen: list[dict[str, str]] = []
@@ -50,6 +57,7 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 checked = self.headers.get("User-Agent") == "ELB-HealthChecker/2.0"
@@ -68,7 +76,13 @@ class Server:
             def log_message(self, format: str, *args: Any) -> None:
                 del format, args
 
-        self._server = http.server.ThreadingHTTPServer((address, port), Handler)
+        def listening() -> http.server.ThreadingHTTPServer | None:
+            # A child that is just being started holds a copy of the socket of a server that was closed before.
+            with contextlib.suppress(OSError):
+                return http.server.ThreadingHTTPServer((address, port), Handler)
+            return None
+
+        self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free")
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -97,8 +111,8 @@ class Bench:
     def elb(self) -> Any:
         return self.ground.api.client("elbv2", HOME)
 
-    def balancer(self, name: str = "web", **more: Any) -> str:
-        made = self.elb.create_load_balancer(Name=name, **more)["LoadBalancers"][0]
+    def balancer(self, **more: Any) -> str:
+        made = self.elb.create_load_balancer(Name=f"web-{next(_numbers)}", **more)["LoadBalancers"][0]
         return str(made["LoadBalancerArn"])
 
     def group(self, name: str, *ids: str, port: int = 8080, **more: Any) -> str:
@@ -110,6 +124,7 @@ class Bench:
             "HealthyThresholdCount": 2,
             "UnhealthyThresholdCount": 2,
         }
+        name = f"{name}-{next(_numbers)}"
         made = self.elb.create_target_group(Name=name, Protocol="HTTP", Port=port, VpcId="vpc-1", **{**checks, **more})
         arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         if ids:
@@ -123,6 +138,10 @@ class Bench:
         return str(made["Listeners"][0]["ListenerArn"])
 
     def server(self, id_: str, port: int = 8080) -> Server:
+        """A program on an instance, in the place of the one that an earlier test started."""
+        for other in [item for item in self.servers if (item.name, item.port) == (id_, port)]:
+            other.stop()
+            self.servers.remove(other)
         server = Server(self.ground.addresses.of(instance_name(HOME, id_)), port, id_)
         self.servers.append(server)
         return server
@@ -207,31 +226,37 @@ def forward(*groups: str) -> dict[str, Any]:
     }
 
 
+def _bench(stack: ExitStack, pace: Pace, admits: Admits, folder: Path | None = None) -> Bench:
+    root = folder or Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
+    root.chmod(0o755)
+    if folder is None:
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+    made = stack.enter_context(ground(root, ("balancers",), REGIONS, pace))
+    balancers = Balancers(made, admits=admits)
+    loop = Loop(balancers, 0.5)
+    bench = Bench(made, balancers, loop)
+    watcher = Watcher(made.api, loop.poke)
+    stack.callback(lambda: [server.stop() for server in bench.servers])
+    stack.callback(loop.stop)
+    stack.callback(watcher.stop)
+    loop.start()
+    watcher.start()
+    return bench
+
+
 @pytest.fixture
-def benches(grounds: Grounds) -> Iterator[Benches]:
-    """Makes benches: `benches(pace=REAL, admits=...)`."""
+def benches() -> Iterator[Benches]:
+    """Makes benches: `benches(pace=REAL, admits=...)`; a `folder` stays."""
     with ExitStack() as stack:
 
-        def make(*, pace: Pace = FAST, admits: Admits = admits_everything, **more: Any) -> Bench:
-            ground = grounds("balancers", pace=pace, **more)
-            balancers = Balancers(ground, admits=admits)
-            loop = Loop(balancers, 0.5)
-            bench = Bench(ground, balancers, loop)
-            watcher = Watcher(ground.api, loop.poke)
-            stack.callback(lambda: [server.stop() for server in bench.servers])
-            stack.callback(loop.stop)
-            stack.callback(watcher.stop)
-            loop.start()
-            watcher.start()
-            return bench
+        def make(pace: Pace = FAST, admits: Admits = admits_everything, folder: Path | None = None) -> Bench:
+            return _bench(stack, pace, admits, folder)
 
         yield make
 
 
-@pytest.fixture
-def bench(benches: Benches) -> Bench:
-    """At the fast pace, with everything admitted."""
-    return benches()
-
-
-__all__ = ["FAST", "REAL", "Bench", "Benches"]
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """At the fast pace, with everything admitted; a module's tests have load balancers and instances of their own."""
+    with ExitStack() as stack:
+        yield _bench(stack, FAST, admits_everything)

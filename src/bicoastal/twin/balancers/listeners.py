@@ -106,7 +106,7 @@ def _manager(balancer: Balancer, wanted: Listener, pace: Pace, folder: Path) -> 
             if balancer.on("routing.http.drop_invalid_header_fields.enabled")
             else "ALLOW",
         },
-        "http_protocol_options": {"accept_http_10": True},
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": balancer.dns},
         "early_header_mutation_extensions": [_early(scheme)],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "local_reply_config": {"mappers": list(_own_replies())},
