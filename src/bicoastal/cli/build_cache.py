@@ -22,6 +22,12 @@ HERE = {
 _KEPT = 4
 
 
+def cache_folder() -> Path:
+    """The user's folder for what can be made again."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "bicoastal" / "bundles"
+
+
 def cached(room: Path) -> Callable[[Path, str | None], bytes]:
     """A bundler that keeps the last few archives in a folder."""
 

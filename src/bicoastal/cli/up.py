@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from bicoastal.aws.calls import CallLog
 from bicoastal.aws.session import Session
-from bicoastal.cli.build_cache import cached
+from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.deploy import ending
 from bicoastal.cli.home import chosen, home_option
 from bicoastal.cli.live import Live
@@ -28,6 +31,7 @@ from bicoastal.cli.status import addresses
 from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
+from bicoastal.twin.addresses import DNS, reachable_port
 from bicoastal.twin.announcement import Announcement, running
 from bicoastal.twin.home import Home
 from bicoastal.twin.pace import FAST, REAL, Pace
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 PAGE_S = 60.0
 """How long the first page of each region may take once everything is deployed."""
 DETACHED_S = 600.0
+_PAGE_TIMEOUT_S = 5.0
 _LOOK_S = 0.05
 _TOLD_S = 1.0
 
@@ -122,7 +127,7 @@ class _Up:
         from bicoastal.deploy.deployment import Wishes, deploy  # noqa: PLC0415
 
         certificates = twin.ground.authority.certificate.read_bytes()
-        what = package(self._file, None, certificates, cached(self._home.root / "bundles"))
+        what = package(self._file, None, certificates, cached(cache_folder()))
         endpoint = twin.endpoint
         log = CallLog(self._home.root / "deploy-calls.jsonl", most=0)
         session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log)
@@ -143,8 +148,10 @@ class _Up:
     def _pages(self, twin: Twin) -> str:
         """Wait for the first page of each region, as its users get it."""
         end = time.monotonic() + PAGE_S
-        for region, url in twin.front_door.pages.items():
-            while (seen := twin.front_door.look(region)) is not None:
+        certificate = twin.ground.authority.certificate
+        for region in twin.ground.regions:
+            url = twin.front_door.url(region)
+            while (seen := _look(url, certificate)) is not None:
                 if self._stop.is_set():
                     raise KeyboardInterrupt
                 if time.monotonic() > end:
@@ -162,9 +169,9 @@ class _Up:
         ]
         self._said = replace(
             self._said,
-            pages=twin.front_door.pages,
+            pages={region: twin.front_door.url(region) for region in ground.regions},
             endpoint=twin.endpoint.url,
-            resolver=twin.names.resolver,
+            resolver=f"{ground.addresses.resolver}:{reachable_port(DNS)}",
             users={region: str(ground.addresses.users(region)[1]) for region in ground.regions},
             certificate=str(ground.authority.certificate),
             rooms=rooms,
@@ -177,6 +184,22 @@ class _Up:
 
     def _home_hint(self) -> str:
         return f" Its folder is {self._home.root}."
+
+
+def _look(url: str, certificate: Path) -> str | None:
+    """One look at a page, as a browser that comes to 127.0.0.1; None where it is served, else what was seen."""
+    where = urlsplit(url)
+    context = ssl.create_default_context(cafile=str(certificate))
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", where.port or 443), timeout=_PAGE_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=where.hostname) as door,
+        ):
+            door.sendall(f"GET / HTTP/1.1\r\nHost: {where.netloc}\r\nConnection: close\r\n\r\n".encode())
+            said = door.recv(4096).split(b"\r\n", 1)[0].decode("latin-1")
+    except OSError as error:
+        return str(error) or type(error).__name__
+    return None if " 200" in said or " 30" in said else said or "nothing"
 
 
 def _spec_file(home: Home, given: Path | None) -> Path:

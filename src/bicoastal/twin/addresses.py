@@ -18,10 +18,13 @@ import ipaddress
 import json
 import socket
 import threading
+import zlib
+from collections.abc import Iterator
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.home import Home
 
+DNS = 53
 FIRST, LAST = 16, 126
 _CLAIM_PORT = 41009
 _PER_NETWORK = 250
@@ -61,7 +64,7 @@ class Addresses:
                     "    -> End the other twin (`bicoastal down --home FOLDER`), or remove this one's folder."
                 )
             return
-        for number in range(FIRST, LAST + 1):
+        for number in self._candidates():
             if self._take(number):
                 self._network = number
                 self._write()
@@ -138,6 +141,12 @@ class Addresses:
             if address not in taken:
                 return address
         raise SystemFault(f"all addresses of 127.{self._network}.0.0/16 are taken.\n    -> Start a new twin.")
+
+    def _candidates(self) -> Iterator[int]:
+        """All of them, from one that differs by folder: a twin that rests should find its own network free again."""
+        count = LAST - FIRST + 1
+        start = zlib.crc32(str(self._path).encode())
+        return (FIRST + (start + step) % count for step in range(count))
 
     def _take(self, number: int) -> bool:
         door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

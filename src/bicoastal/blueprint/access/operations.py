@@ -20,6 +20,7 @@ from bicoastal.blueprint.access.documents import (
 from bicoastal.blueprint.access.roles import add_role, arn, service_trust
 from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow
+from bicoastal.blueprint.service.units import KIT_CONFIGURATION
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Value
 
@@ -95,7 +96,7 @@ def _kit_verb(
     content: dict[str, Value] = {"schemaVersion": "2.2", "description": description}
     if parameters:
         content["parameters"] = dict(parameters)
-    command = f"{_KIT} {verb} {arguments}".rstrip()
+    command = f"{_KIT} {verb} --config {KIT_CONFIGURATION} {arguments}".rstrip()
     content["mainSteps"] = [
         {
             "action": "aws:runShellScript",
