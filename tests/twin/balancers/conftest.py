@@ -84,6 +84,8 @@ class Server:
 
         self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free")
         self._server.daemon_threads = True
+        # A client that goes before it has its answer is none.
+        self._server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
