@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bicoastal.twin.fleets.fleet import Fleet, Member
@@ -33,25 +34,18 @@ def subnet_for(fleet: Fleet, zone: str, index: int) -> str:
 def victims(fleet: Fleet, members: Sequence[Member], count: int) -> list[Member]:
     """The members that scale-in takes: one after the other from the zone that has the most then.
 
-    Within a zone the termination policies decide; Default is the oldest version of the launch template, then the
+    Within such zones the termination policies decide; Default is the oldest version of the launch template, then the
     oldest instance. Protected instances are not taken.
     """
     left = [member for member in members if not member.protected]
     chosen: list[Member] = []
     while left and len(chosen) < count:
-        having = _by_zone(left)
-        crowded = max(having, key=lambda zone: (len(having[zone]), zone))
-        first = min(having[crowded], key=lambda member: _order(fleet, member))
+        having = Counter(member.zone for member in left)
+        crowded = [member for member in left if having[member.zone] == max(having.values())]
+        first = min(crowded, key=lambda member: _order(fleet, member))
         chosen.append(first)
         left.remove(first)
     return chosen
-
-
-def _by_zone(members: Iterable[Member]) -> dict[str, list[Member]]:
-    having: dict[str, list[Member]] = {}
-    for member in members:
-        having.setdefault(member.zone, []).append(member)
-    return having
 
 
 def _order(fleet: Fleet, member: Member) -> tuple[float | str, ...]:

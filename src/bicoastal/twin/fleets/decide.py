@@ -37,14 +37,15 @@ def decide(fleet: Fleet, pace: Pace) -> Decision:
 
 
 def _ended(fleet: Fleet, pace: Pace, later: Later) -> list[Action]:
-    """Terminating members: ended when drained, forgotten when they are gone."""
+    """Members that are no capacity any more: ended when drained, forgotten when they are gone."""
     actions: list[Action] = []
     for member in fleet.members:
-        if member.state == "Terminating":
-            if member.ec2 in ("terminated", GONE):
-                actions.append({"do": "forget", "id": member.id})
-            elif member.ec2 != "shutting-down" and _drained(fleet, member, pace, later):
-                actions.append({"do": "terminate", "id": member.id})
+        if member.counts:
+            continue
+        if member.ec2 in ("terminated", GONE):
+            actions.append({"do": "forget", "id": member.id})
+        elif member.state == "Terminating" and member.ec2 != "shutting-down" and _drained(fleet, member, pace, later):
+            actions.append({"do": "terminate", "id": member.id})
     return actions
 
 
@@ -182,8 +183,7 @@ def _launched(fleet: Fleet, pace: Pace, later: Later) -> list[Action]:
         return []
     if fleet.failures:
         count = 1
-    replaced = [member.leaving for member in fleet.members if member.leaving]
-    why = replaced[0] if replaced else "capacity"
+    why = leaving[0].leaving if leaving else "capacity"
     sizes = {"from": len(fleet.alive), "to": len(fleet.alive) + count}
     return [
         {"do": "launch", "zone": zone, "subnet": subnet_for(fleet, zone, index), "why": why, **sizes}

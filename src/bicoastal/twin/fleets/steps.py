@@ -40,7 +40,7 @@ def step_for(steps: Iterable[Step], breach: float) -> Step | None:
     for step in steps:
         lower = float(step.get("MetricIntervalLowerBound", -math.inf))
         upper = float(step.get("MetricIntervalUpperBound", math.inf))
-        if lower <= breach < upper or (breach < 0 and lower < breach <= upper):
+        if (lower < breach <= upper) if breach < 0 else (lower <= breach < upper):
             return step
     return None
 

@@ -237,8 +237,13 @@ def _launch(record: Record, action: Mapping[str, Json]) -> None:
 
 
 def _launch_cause(record: Record, action: Mapping[str, Json]) -> str:
-    if action["why"] in _LAUNCHED:
-        return f"At {stamp()} {_LAUNCHED[action['why']]}"
+    why = action["why"]
+    if why in _LAUNCHED:
+        record["_ahead"] = int(record.get("_ahead", 0)) + 1
+    elif record.get("_owed"):
+        why = record["_owed"].pop(0)
+    if why in _LAUNCHED:
+        return f"At {stamp()} {_LAUNCHED[why]}"
     before = f"{record['_cause']}  " if record.get("_cause") else ""
     return (
         f"{before}At {stamp()} an instance was started in response to a difference between desired and actual "
@@ -283,6 +288,8 @@ def _retire(record: Record, action: Mapping[str, Json]) -> None:
     if member is None:
         return
     why = action["why"]
+    if why in _LAUNCHED:
+        _owe(record, why)
     if why == "unhealthy":
         cause = f"At {stamp()} an instance was taken out of service in response to " + (
             _BY.get(member.get("_unhealthy_by", "user"), _BY["user"])
@@ -297,6 +304,14 @@ def _retire(record: Record, action: Mapping[str, Json]) -> None:
             f"At {stamp()} instance {member['InstanceId']} was selected for termination."
         )
     groups.retire(record, member, cause)
+
+
+def _owe(record: Record, why: str) -> None:
+    """Remember that one goes whose replacement is still to come, unless it came first: its cause says so."""
+    if record.get("_ahead"):
+        record["_ahead"] -= 1
+    else:
+        record.setdefault("_owed", []).append(why)
 
 
 def _terminate(record: Record, action: Mapping[str, Json]) -> None:

@@ -83,6 +83,7 @@ def set_desired(record: Record, desired: int, because: str) -> None:
         before = int(record["DesiredCapacity"])
         if before != desired:
             record["_cause"] = f"At {stamp()} {because} changing the desired capacity from {before} to {desired}."
+            record["_owed"] = []
         record["DesiredCapacity"] = desired
         changed(record)
 

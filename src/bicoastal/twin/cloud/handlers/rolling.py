@@ -242,6 +242,14 @@ class RollingUpdate:
             )
         if reason := refusal(self._heard, self._total, self._percent):
             raise Refused(reason)
+        # One that has signalled before it was in service is no reason yet to end an old one.
+        self._wait("in service", lambda: not self._comes())
+
+    def _comes(self) -> bool:
+        return any(
+            member["LifecycleState"] == "Pending" and groups.state_of(member["InstanceId"])[0] in ("pending", "running")
+            for member in tuple(self._record["Instances"])
+        )
 
     def _serving(self) -> int:
         return sum(member["LifecycleState"] == "InService" for member in self._record["Instances"])
