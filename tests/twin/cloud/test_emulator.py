@@ -28,6 +28,7 @@ FUNCTIONS = {
     "ministack.core.iam_actions.extract_resource_arn": (
         "(service, method, path, headers, body, query_params, region, account_id)"
     ),
+    "ministack.core.iam_evaluator._resolve_condition_key": "(key, ctx)",
     "ministack.core.iam_evaluator.caller_arn": "()",
     "ministack.core.iam_evaluator.enforce": (
         "(access_key_id, iam_action, service, region, resource_arn, service_context)"

@@ -22,7 +22,7 @@ Table = MutableMapping[Any, Json]
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "SERVICE_HANDLERS", "_get_module"),
     "ministack.core.iam_actions": ("extract_iam_action", "extract_resource_arn"),
-    "ministack.core.iam_evaluator": ("caller_arn", "enforce"),
+    "ministack.core.iam_evaluator": ("_resolve_condition_key", "caller_arn", "enforce"),
     "ministack.core.persistence": ("save_state", "load_state"),
     "ministack.core.responses": (
         "get_account_id",
@@ -93,7 +93,15 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "ministack.services.iam": ("_instance_profiles", "_policies", "_roles"),
     "ministack.services.kms": ("_aliases", "_keys"),
-    "ministack.services.rds": ("_ACTION_MAP", "_events", "_instances", "_param_groups", "_snapshots", "_subnet_groups", "_tags"),
+    "ministack.services.rds": (
+        "_ACTION_MAP",
+        "_events",
+        "_instances",
+        "_param_groups",
+        "_snapshots",
+        "_subnet_groups",
+        "_tags",
+    ),
     "ministack.services.route53": ("_health_checks", "_records", "_tags", "_zones"),
     "ministack.services.s3": (
         "_bucket_encryption",
@@ -159,6 +167,13 @@ def replace_evaluation(find: Callable[..., Any], enforce: Callable[..., Any]) ->
     """Put ours in the place of both, which ministack looks up at every call."""
     _module("ministack.core.iam_actions").extract_resource_arn = find
     _module("ministack.core.iam_evaluator").enforce = enforce
+
+
+def replace_condition_keys(resolve: Callable[[Callable[..., Any], str, Any], Any]) -> None:
+    """Ask ours for what a condition key holds; it is given ministack's, the key and the request's context."""
+    module = _module("ministack.core.iam_evaluator")
+    inner = module._resolve_condition_key
+    module._resolve_condition_key = lambda key, context: resolve(inner, key, context)
 
 
 def caller() -> str:

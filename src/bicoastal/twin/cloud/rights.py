@@ -112,6 +112,17 @@ def install() -> None:
         return None
 
     emulator.replace_evaluation(finder, asker)
+    emulator.replace_condition_keys(_condition_key)
+
+
+def _condition_key(known: Callable[..., Json], key: str, context: Json) -> Json:
+    """As ministack has it, but for who a session of a role is: to a policy that is the role."""
+    found = known(key, context)
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
+        name = str(found).partition(":assumed-role/")[2].partition("/")[0]
+        role = emulator.store("iam", "_roles").get(name)
+        return role["Arn"] if role else found
+    return found
 
 
 def _data(body: bytes, query: Mapping[str, list[str]]) -> Mapping[str, Json]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud.handlers import groups
+from bicoastal.twin.cloud.registry import ServiceError
 from bicoastal.twin.cloud.rights import Check, Request, ec2_tags, hand_over, tag_keys
 
 Json = Any
@@ -104,7 +106,21 @@ def _groups(given: Mapping[str, Json]) -> list[Json]:
     return [found] if isinstance(found, str) else list(found)
 
 
+def _member(request: Request) -> Sequence[Check]:
+    """Calls that name an instance are about the group that it is in, with that group's tags."""
+    try:
+        record, _ = groups.member_of(request.data.get("InstanceId"))
+    except ServiceError:
+        return [Check(request.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"))]
+    name = record["AutoScalingGroupName"]
+    tags = {tag["Key"]: str(tag.get("Value", "")) for tag in emulator.store("autoscaling", "_tags").get(name) or ()}
+    resource = f"autoScalingGroup:*:autoScalingGroupName/{name}"
+    return [Check(request.arn("autoscaling", resource), tag_keys("aws:ResourceTag", tags))]
+
+
 RIGHTS = {
+    "autoscaling:SetInstanceHealth": _member,
+    "autoscaling:TerminateInstanceInAutoScalingGroup": _member,
     "ec2:RunInstances": _launch,
     "ec2:TerminateInstances": _each("InstanceId"),
     "ec2:StopInstances": _each("InstanceId"),
