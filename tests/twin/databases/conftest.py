@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,8 +20,9 @@ from bicoastal.twin.controller import Loop
 from bicoastal.twin.databases.controller import Databases
 from bicoastal.twin.databases.desired import Key
 from bicoastal.twin.databases.instance import Instance
-from bicoastal.twin.ground import Ground
+from bicoastal.twin.ground import Ground, ground
 from bicoastal.twin.interfaces import Admits, admits_everything
+from bicoastal.twin.processes import end_leftovers
 from tests.twin.conftest import REGIONS, Grounds
 
 HOME, STANDBY = REGIONS
@@ -42,6 +45,20 @@ class Running:
     def stop(self) -> None:
         self.watcher.stop()
         self.loop.stop()
+
+    def clear(self) -> None:
+        """Delete everything."""
+        self.ground.wire.heal()
+        for region in REGIONS:
+            rds = self.rds(region)
+            for found in rds.describe_db_instances()["DBInstances"]:
+                if found["DBInstanceStatus"] != "deleting":
+                    rds.delete_db_instance(DBInstanceIdentifier=found["DBInstanceIdentifier"], SkipFinalSnapshot=True)
+            for found in rds.describe_db_snapshots()["DBSnapshots"]:
+                rds.delete_db_snapshot(DBSnapshotIdentifier=found["DBSnapshotIdentifier"])
+            for found in rds.describe_db_parameter_groups()["DBParameterGroups"]:
+                rds.delete_db_parameter_group(DBParameterGroupName=found["DBParameterGroupName"])
+        until("nothing is left", lambda: not self.databases._instances, self.loop)
 
     def rds(self, region: str = HOME) -> Any:
         return self.ground.api.client("rds", region)
@@ -176,6 +193,21 @@ def twins(grounds: Grounds) -> Iterator[Twins]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Running]:
+    """One for a module: its control plane and its empty cluster are made once."""
+    root = Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
+    root.chmod(0o755)
+    with ground(root, ("databases",), REGIONS) as made:
+        running = Running(made)
+        yield running
+        running.stop()
+        end_leftovers(made.home, 1)
+    shutil.rmtree(root, ignore_errors=True)
+
+
 @pytest.fixture
-def twin(twins: Twins) -> Running:
-    return twins()
+def twin(shared: Running) -> Iterator[Running]:
+    """The same, with nothing in it."""
+    yield shared
+    shared.clear()

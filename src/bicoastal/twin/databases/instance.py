@@ -107,15 +107,16 @@ class Instance:
         self.endpoint.open(wanted.port)
         if self.endpoint.address != wanted.address:
             self.report(address=self.endpoint.address)
-        if wanted.status == "creating":
-            # The standby is not waited for: it is there a second later, and SecondaryAvailabilityZone is known.
+        self._put_password(wanted)
+        self._tell_group(wanted)
+        early = wanted.status == "creating" or wanted.multi_az == self.standby.server.exists
+        if early:
+            # A new standby is not waited for: it is there a second later. One that is asked for later is.
             self._settle(wanted)
         self.slots.converge(wanted)
         self.source.watch(wanted)
         self.standby.converge(wanted=wanted.multi_az)
-        self._put_password(wanted)
-        self._tell_group(wanted)
-        if wanted.status != "creating":
+        if not early:
             self._settle(wanted)
 
     def _begin(self, wanted: Wanted) -> None:

@@ -15,6 +15,7 @@ from bicoastal.twin.databases.desired import Wanted, slot_name
 if TYPE_CHECKING:
     from bicoastal.twin.databases.instance import Instance
 
+_STREAMING = "SELECT true FROM pg_stat_wal_receiver WHERE status = 'streaming'"
 ERROR_S = 5.0
 """A replica that has not streamed for so long is in error."""
 REBUILD_S = 30.0
@@ -46,7 +47,7 @@ class Source:
         if wanted.source is None or not self._of.primary.follows or wanted.replication == "terminated":
             return
         now = time.monotonic()
-        if self._of.primary.ask(self._of.site.passwords, "SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'"):
+        if self._of.primary.ask(self._of.site.passwords, _STREAMING):
             self._streamed = self._reachable = now
             if wanted.replication != "replicating":
                 self._of.report(replication="replicating", event="Replication resumed", categories=["read replica"])
