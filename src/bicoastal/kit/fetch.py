@@ -15,6 +15,7 @@ from bicoastal.kit.config import Config
 from bicoastal.kit.errors import ConfigurationError, UnavailableError
 
 _MARK = ".bicoastal-version"
+_CHUNK = 1 << 20
 _CERTIFICATES_KEY = "ca/rds.pem"
 
 
@@ -45,17 +46,19 @@ def _application(config: Config, aws: AwsCli) -> None:
     if mark.is_file() and mark.read_text(encoding="ascii") == version:
         return
     with tempfile.TemporaryDirectory(prefix=".app-", dir=config.root) as room:
-        archive, fresh = Path(room) / "bundle.tar.gz", Path(room) / "app"
+        archive, plain, fresh = Path(room) / "bundle.tar.gz", Path(room) / "bundle.tar", Path(room) / "app"
         aws.download(config.bucket, f"applications/{version}.tar.gz", archive)
         try:
             # Of the content, not of the compressed file: two builds of zlib compress the same content differently.
-            with gzip.open(archive) as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            with gzip.open(archive) as content, plain.open("wb") as unpacked:
+                shutil.copyfileobj(content, unpacked, _CHUNK)
+            with plain.open("rb") as unpacked:
+                digest = hashlib.file_digest(unpacked, "sha256").hexdigest()
             if not digest.startswith(version):
                 raise ConfigurationError(
                     f"applications/{version}.tar.gz has the content {digest[:16]}; upload it again."
                 )
-            with tarfile.open(archive) as bundle:
+            with tarfile.open(plain) as bundle:
                 # Refuses absolute names, links out of the folder, devices and owners.
                 bundle.extractall(fresh, filter="data")
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -11,6 +11,7 @@
     aws_command     `aws SERVICE OPERATION ...`, with the rights of the instance's role
     metadata        the instance metadata service
     usage           CPU and memory of an instance's processes, from /proc
+    bytecode        compiled modules, shared
     reactor         the one thread in which all instances' timers and sockets are
 
 An instance is processes of this machine, not a virtual one: it shares kernel, clock, users and network with the others.

@@ -20,6 +20,7 @@ from bicoastal.aws.faults import aws_faults
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.instances import programs, usage
+from bicoastal.twin.instances.bytecode import Bytecode
 from bicoastal.twin.instances.front_desk import Answerer, FrontDesk
 from bicoastal.twin.instances.machine import Hardware, House, Machine
 from bicoastal.twin.instances.metadata import Identity, Options
@@ -43,6 +44,8 @@ class Desired:
     record: Mapping[str, Json]
     checks: str
     """`ok`, `initializing`, `impaired`; empty where it does not run."""
+    looked: float
+    """Monotonic seconds at which this look began: what was told later it does not show."""
 
     @property
     def state(self) -> str:
@@ -65,8 +68,8 @@ class Instances:
         self._machines: dict[Key, Machine] = {}
         self._lost: dict[str, How] = {}
         self._crashed: set[Key] = set()
-        self._told: dict[Key, str] = {}
-        """What the last report of an instance's checks said."""
+        self._told: dict[Key, float] = {}
+        """When an instance was last told to be reachable."""
         self._ended: dict[Key, float] = {}
         self._types: dict[str, tuple[int, int]] = {}
         self._roles: dict[str, str] = {}
@@ -77,7 +80,8 @@ class Instances:
         self._programs: Future[Path] = Future()
         # Copying an interpreter takes a second, as root: the first instances are a few seconds away.
         threading.Thread(target=self._install, name="twin-programs", daemon=True).start()
-        self._house = House(ground, self._reactor, self._programs.result, admits, start_agent, sessions)
+        bytecode = Bytecode(ground.home.root / "programs" / "bytecode", ground.home.account)
+        self._house = House(ground, self._reactor, self._programs.result, bytecode, admits, start_agent, sessions)
 
     # The controller.
 
@@ -86,6 +90,7 @@ class Instances:
         found: dict[Key, Desired] = {}
         for region in self._ground.regions:
             client = self._ground.api.client("ec2", region)
+            looked = time.monotonic()
             with aws_faults(f"reading the instances of {region}"):
                 answer = client.describe_instances()
                 items = [item for group in answer["Reservations"] for item in group["Instances"]]
@@ -94,7 +99,7 @@ class Instances:
                     listed = client.describe_instance_status()["InstanceStatuses"]
                     checks = {item["InstanceId"]: item["InstanceStatus"]["Status"] for item in listed}
             for item in items:
-                found[region, item["InstanceId"]] = Desired(item, checks.get(item["InstanceId"], ""))
+                found[region, item["InstanceId"]] = Desired(item, checks.get(item["InstanceId"], ""), looked)
         return found
 
     def running(self) -> set[Key]:
@@ -110,18 +115,18 @@ class Instances:
         if desired and state in _LIVE:
             if machine is None and key not in self._crashed:
                 self._boot(key, desired)
-            elif machine is not None and desired.checks == "initializing" and self._told.get(key) == "ok":
-                self._end(key, machine, suddenly=False)
+            elif machine is not None and self._should_reboot(key, desired):
+                self._end(key, machine)
                 self._boot(key, desired)
             elif machine is not None:
                 self._note_tags(machine, desired)
         elif state in ("stopping", "stopped"):
-            self._end(key, machine, suddenly=False)
+            self._end(key, machine)
             self._crashed.discard(key)
             if state == "stopping":
                 self._report(key, state="stopped", console=self._console(key))
         else:
-            self._end(key, machine, suddenly=False)
+            self._end(key, machine)
             self._remove(key, state)
 
     def close(self) -> None:
@@ -179,17 +184,30 @@ class Instances:
         self._told.pop(key, None)
         if desired.state == "pending":
             self._report(key, state="running")
-        machine.boot()
-        self._tell_checks(key, reachable=True)
+        # Beside: a command of the user data may take long, and must not keep the instance from being terminated.
+        threading.Thread(target=self._come_up, args=(key, machine), name=f"twin-boot-{key[1]}", daemon=True).start()
 
-    def _end(self, key: Key, machine: Machine | None, *, suddenly: bool) -> None:
-        if machine is None:
-            return
-        if suddenly:
+    def _come_up(self, key: Key, machine: Machine) -> None:
+        try:
+            machine.boot()
+            if self._machines.get(key) is machine and not self._lost.get(key[0]):
+                self._tell_checks(key, reachable=True)
+        except SystemFault as error:
+            machine.say(f"does not boot: {error}")
             machine.cut()
-        else:
+            # The next round tries again.
+            if self._machines.get(key) is machine:
+                self._machines.pop(key)
+
+    def _should_reboot(self, key: Key, desired: Desired) -> bool:
+        """RebootInstances begins the checks anew, of an instance that had passed them."""
+        told = self._told.get(key)
+        return desired.checks == "initializing" and told is not None and told < desired.looked
+
+    def _end(self, key: Key, machine: Machine | None) -> None:
+        if machine is not None:
             machine.shut_down()
-        self._machines.pop(key, None)
+            self._machines.pop(key, None)
         self._told.pop(key, None)
 
     def _remove(self, key: Key, state: str) -> None:
@@ -284,7 +302,8 @@ class Instances:
 
     def _tell_checks(self, key: Key, *, reachable: bool) -> None:
         self._report(key, reachable=reachable, console=self._console(key))
-        self._told[key] = "ok" if reachable else "impaired"
+        if reachable:
+            self._told[key] = time.monotonic()
 
     def _console(self, key: Key) -> str:
         return Machine.console_of(self._ground.home.log("instances", *key))

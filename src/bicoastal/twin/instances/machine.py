@@ -25,6 +25,7 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.instances import aws_command, cloud_config, metadata, usage
+from bicoastal.twin.instances.bytecode import Bytecode
 from bicoastal.twin.instances.cloud_config import CloudConfig, WrittenFile
 from bicoastal.twin.instances.disk import Disk
 from bicoastal.twin.instances.front_desk import Asked
@@ -72,6 +73,7 @@ class House:
     ground: Ground
     reactor: Reactor
     programs: Callable[[], Path]
+    bytecode: Bytecode
     admits: Admits
     start_agent: StartAgent | None
     sessions: dict[int, tuple[Machine, Unit | None]]
@@ -106,6 +108,7 @@ class Machine:
         self._processes: dict[Process, int] = {}
         """To the leader of its session; 0 for one that ended at once."""
         self._ended_s = 0.0
+        self._shared: set[Path] = set()
         self._session: tuple[Mapping[str, str], Session] | None = None
         self._known: tuple[float, Mapping[str, str]] | None = None
         self._agent: Agent | None = None
@@ -328,6 +331,7 @@ class Machine:
 
     def launch(self, unit: Unit | None, process: Process) -> None:
         """Start a process of this machine. Raises SystemFault, also when the power is off."""
+        self._share_bytecode(process)
         with self._lock:
             if not self._on:
                 raise SystemFault(f"{self.id} is off")
@@ -342,6 +346,17 @@ class Machine:
         leader = self._processes.get(process)
         if leader and (seen := usage.times(leader)):
             self._ended_s += seen.cpu_s
+
+    def _share_bytecode(self, process: Process) -> None:
+        """Before a program reads the modules in its folder or on its PYTHONPATH."""
+        program = process.program
+        trees = {program.folder, *map(Path, program.environment.get("PYTHONPATH", "").split(":"))}
+        if "compileall" in program.command:
+            trees.add(Path(program.command[-1]))
+        for tree in trees - self._shared:
+            if tree != self.root and tree.is_relative_to(self.root) and tree.is_dir():
+                self._shared.add(tree)
+                self._house.bytecode.share(tree)
 
     def dismiss(self, process: Process) -> None:
         """Kill it with its children, and forget it."""
