@@ -44,6 +44,10 @@ def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_
         time.sleep(0.01)
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 class Server:
     """A program on an instance, that answers with its name and what it was asked."""
 
@@ -71,7 +75,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - the library's name
 
             def log_message(self, format: str, *args: Any) -> None:
                 del format, args
@@ -85,7 +89,7 @@ class Server:
         self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free")
         self._server.daemon_threads = True
         # A client that goes before it has its answer is none.
-        self._server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+        self._server.handle_error = _nothing
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
@@ -95,6 +99,8 @@ class Server:
 
 @dataclass
 class Answer:
+    """What a client got."""
+
     status: int
     body: str
     headers: dict[str, str]
@@ -147,6 +153,11 @@ class Bench:
         server = Server(self.ground.addresses.of(instance_name(HOME, id_)), port, id_)
         self.servers.append(server)
         return server
+
+    def stop(self) -> None:
+        """End the servers."""
+        for server in self.servers:
+            server.stop()
 
     def address(self, balancer: str) -> str:
         return self.ground.addresses.of(balancer_name(HOME, balancer))
@@ -228,7 +239,8 @@ def forward(*groups: str) -> dict[str, Any]:
     }
 
 
-def _bench(stack: ExitStack, pace: Pace, admits: Admits, folder: Path | None = None) -> Bench:
+def start(stack: ExitStack, pace: Pace, admits: Admits, folder: Path | None = None) -> Bench:
+    """A bench that ends with the stack; a `folder` stays."""
     root = folder or Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
     root.chmod(0o755)
     if folder is None:
@@ -238,7 +250,7 @@ def _bench(stack: ExitStack, pace: Pace, admits: Admits, folder: Path | None = N
     loop = Loop(balancers, 0.5)
     bench = Bench(made, balancers, loop)
     watcher = Watcher(made.api, loop.poke)
-    stack.callback(lambda: [server.stop() for server in bench.servers])
+    stack.callback(bench.stop)
     stack.callback(loop.stop)
     stack.callback(watcher.stop)
     loop.start()
@@ -252,7 +264,7 @@ def benches() -> Iterator[Benches]:
     with ExitStack() as stack:
 
         def make(pace: Pace = FAST, admits: Admits = admits_everything, folder: Path | None = None) -> Bench:
-            return _bench(stack, pace, admits, folder)
+            return start(stack, pace, admits, folder)
 
         yield make
 
@@ -261,4 +273,4 @@ def benches() -> Iterator[Benches]:
 def bench() -> Iterator[Bench]:
     """At the fast pace, with everything admitted; a module's tests have load balancers and instances of their own."""
     with ExitStack() as stack:
-        yield _bench(stack, FAST, admits_everything)
+        yield start(stack, FAST, admits_everything)

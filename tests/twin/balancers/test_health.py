@@ -20,7 +20,7 @@ BRISK = Pace("brisk", 100)
 
 def test_a_target_is_said_to_be_what_its_checks_find(bench: Bench) -> None:
     balancer, group = bench.balancer(), bench.group("app", "i-1", "i-2")
-    assert bench.health(group) == {id_: ("unused", "Target.NotInUse") for id_ in ("i-1", "i-2")}
+    assert bench.health(group) == dict.fromkeys(("i-1", "i-2"), ("unused", "Target.NotInUse"))
     bench.listener(balancer, forward(group))
     bench.answers(balancer)
     until(lambda: bench.health(group)["i-1"][0] != "unused", "it is in use")
@@ -190,7 +190,7 @@ def test_a_load_balancer_that_the_internet_may_not_reach_says_nothing(benches: B
     bench = benches(FAST, network)
     balancer = bench.balancer()
     bench.listener(balancer, fixed("here"))
-    until(lambda: bench.balancers.running(), "it runs")
+    until(bench.balancers.running, "it runs")
 
     def silent() -> bool:
         try:

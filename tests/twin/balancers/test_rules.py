@@ -20,7 +20,7 @@ def test_requests_reach_a_target_with_the_headers_that_alb_adds(bench: Bench) ->
     begun = time.monotonic()
     bench.listener(balancer, forward(group))
     bench.answers(balancer)
-    print("first answer", time.monotonic() - begun)
+    assert time.monotonic() - begun < 5, "0.15 s on a machine with nothing else to do"
     bench.until_health(group, i_1="healthy")
     answer = bench.ask(balancer, "/page?x=1", X_Forwarded_For="203.0.113.9", X_Envoy_Retry_On="5xx")
     assert (answer.status, answer.body) == (200, "i-1")
@@ -64,7 +64,7 @@ def test_the_first_rule_by_priority_whose_conditions_all_hold_is_taken(bench: Be
     rule(bench, listener, 70, fixed("west"), condition("source-ip", "SourceIpConfig", str(users)))
     until(lambda: bench.answers(balancer, path="/a/switch").body == "exact", "the rules are there")
     until(lambda: bench.ask(balancer, source=str(users[7])).body == "west", "the last one, too")
-    for asked, wanted in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"path": "/a/switch"}, "exact"),
         ({"path": "/a/switch?x"}, "exact"),
         ({"path": "/a/Switch"}, "later"),
@@ -81,7 +81,8 @@ def test_the_first_rule_by_priority_whose_conditions_all_hold_is_taken(bench: Be
         ({"path": "/?xversion=v12"}, "default"),
         ({"path": "/?x=beta2"}, "default"),
         ({"path": "/version=v12"}, "default"),
-    ):
+    )
+    for asked, wanted in cases:
         assert bench.ask(balancer, **asked).body == wanted, asked
     assert bench.ask(balancer).status == 404
 
@@ -111,8 +112,7 @@ def test_a_changed_rule_acts_within_a_blink_and_connections_live_on(bench: Bench
         took.append(time.monotonic() - begun)
     assert connection.sock is mine, "the connection was not dropped"
     connection.close()
-    print("modify_rule acts in", sorted(took))
-    assert sorted(took)[len(took) // 2] < 0.5, "it is about 50 ms on a machine with nothing else to do"
+    assert sorted(took)[len(took) // 2] < 0.5, "11 ms on a machine with nothing else to do"
 
 
 def test_priorities_are_exchanged_and_rules_go(bench: Bench) -> None:
@@ -132,7 +132,7 @@ def test_priorities_are_exchanged_and_rules_go(bench: Bench) -> None:
     until(lambda: bench.ask(balancer).body == "changed", "the default action")
     bench.elb.delete_load_balancer(LoadBalancerArn=balancer)
     until(lambda: (HOME, balancer) not in bench.balancers.running(), "the load balancer is gone")
-    with pytest.raises(OSError):
+    with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
         bench.ask(balancer)
 
 

@@ -55,6 +55,7 @@ class Running:
         self._doors: dict[int, wire.Listener] = {}
         self._routed: dict[str, Group] = {}
         self._halted = False
+        self._refused = 0
 
     @property
     def _where(self) -> tuple[str, str]:
@@ -82,6 +83,7 @@ class Running:
                 self._start()
             self._place.checker.watch(self.key, self._probes(desired))
             self.publish()
+            self._check()
             if desired.state != "active":
                 self._ground.api.report("elbv2.load_balancer", desired.region, arn=desired.arn, state="active")
 
@@ -128,7 +130,18 @@ class Running:
             self._close_doors()
             self._envoy.stop()
 
+    def _check(self) -> None:
+        """Whether Envoy took what was written before this round. Raises SystemFault when it did not."""
+        with contextlib.suppress(OSError):
+            before, self._refused = self._refused, self._envoy.refused()
+            if self._refused > before:
+                raise SystemFault(
+                    f"{self.name}: Envoy refused a part of its configuration.\n"
+                    f"    -> See {self._envoy.log}: what was changed last holds something that it does not know."
+                )
+
     def _start(self) -> None:
+        self._refused = 0
         self._envoy.start()
         pid = self._envoy.pid
         if pid is not None:

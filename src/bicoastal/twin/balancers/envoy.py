@@ -26,6 +26,7 @@ VERSION = "1.40.0"
 _READY_S = 20.0
 _ANSWER_S = 2.0
 _DRAIN_S = 5
+_STATISTICS = ("downstream_cx_active", "update_rejected")
 _FLUSH_MS = 200
 """How old a line of the log may become before it is in the file."""
 
@@ -55,6 +56,11 @@ class Envoy:
         home.account.own(self.folder)
         self._process: Process | None = None
         self._written: dict[str, str] = {}
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self._home.log("balancers", *self._place)
 
     @property
     def pid(self) -> int | None:
@@ -93,7 +99,7 @@ class Envoy:
             *("--drain-strategy", "immediate"),
         )
         program = Program(f"balancer {self._name}", command, folder=self.folder)
-        self._process = Process(self._home, program, self._home.log("balancers", *self._place))
+        self._process = Process(self._home, program, self.log)
         self._process.start()
         self._process.wait_until_ready(self.answers, _READY_S)
 
@@ -111,6 +117,11 @@ class Envoy:
     def open_connections(self) -> int:
         """Clients' connections that are open now. Raises OSError."""
         found = self.ask("GET", "/stats?filter=^http.[0-9]*.downstream_cx_active")
+        return sum(int(line.rpartition(" ")[2]) for line in found.splitlines() if line)
+
+    def refused(self) -> int:
+        """How many of the files that were written it could not take. Raises OSError."""
+        found = self.ask("GET", "/stats?filter=update_rejected")
         return sum(int(line.rpartition(" ")[2]) for line in found.splitlines() if line)
 
     def ask(self, method: str, path: str) -> str:
@@ -154,7 +165,7 @@ class Envoy:
                 "cds_config": source("clusters.json"),
             },
             "stats_config": {
-                "stats_matcher": {"inclusion_list": {"patterns": [{"suffix": "downstream_cx_active"}]}},
+                "stats_matcher": {"inclusion_list": {"patterns": [{"suffix": name} for name in _STATISTICS]}},
             },
         }
 

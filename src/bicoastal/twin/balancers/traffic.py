@@ -23,7 +23,8 @@ Record = Mapping[str, Any]
 _NAMESPACE = "AWS/ApplicationELB"
 _ROTATE_BYTES = 4 << 20
 _FROM_TARGET = "via_upstream"
-_CLIENT_ERROR, _SERVER_ERROR = 4, 5
+_VALUES = 150
+"""Different ones in a measurement, as in PutMetricData."""
 _NAMED_ERRORS = (500, 502, 503, 504)
 
 
@@ -67,6 +68,8 @@ class Log:
                 old.rename(self._path)
                 return
             yield from self._lines(file)
+            # The next file may have the number of this one.
+            self._identity = 0
             old.unlink()
 
     def _begin(self, descriptor: int) -> None:
@@ -182,18 +185,10 @@ def _of(tally: _Tally, region: str, dimensions: Mapping[str, str]) -> Iterator[M
         yield Measurement(region, _NAMESPACE, "RequestCount", dimensions, "Count", **_ones(tally.requests))
     for name, number in sorted(tally.codes.items()):
         yield Measurement(region, _NAMESPACE, name, dimensions, "Count", **_ones(number))
-    for seconds, number in sorted(tally.times.items()):
-        yield Measurement(
-            region,
-            _NAMESPACE,
-            "TargetResponseTime",
-            dimensions,
-            "Seconds",
-            count=number,
-            total=seconds * number,
-            least=seconds,
-            most=seconds,
-        )
+    times = sorted(tally.times.items())
+    for first in range(0, len(times), _VALUES):
+        values = dict(times[first : first + _VALUES])
+        yield Measurement(region, _NAMESPACE, "TargetResponseTime", dimensions, "Seconds", values=values)
 
 
 def _ones(number: int) -> dict[str, Any]:
