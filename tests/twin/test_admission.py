@@ -11,12 +11,14 @@ import pytest
 
 from bicoastal.blueprint.stacks import compose
 from bicoastal.core.errors import SystemFault
+from bicoastal.reach import described
 from bicoastal.reach.verdict import Barrier
 from bicoastal.spec.model import Spec
 from bicoastal.twin.admission import Admission
 from bicoastal.twin.api import Api
 from bicoastal.twin.cloud.process import Cloud
 from bicoastal.twin.interfaces import balancer_name, database_name, instance_name
+from bicoastal.twin.network_state import read
 from tests.support.cloudformation import Account, Walker, until
 from tests.support.specs import spec
 from tests.support.wiring import Edit, fault, with_resource, without
@@ -145,7 +147,7 @@ def test_services_are_reached_by_endpoints_and_by_nat(orders: Deployed) -> None:
 
     assert orders.resource(f"network/{EAST}", "StorageEndpoint") in passes("s3")
     group = orders.resource(f"network/{EAST}", "EndpointGroup")
-    for service in ("secretsmanager", "ssm", "ssmmessages", "logs", "monitoring"):
+    for service in ("secretsmanager", "ssm", "ssmmessages", "logs", "monitoring", "cloudwatch"):
         assert group in passes(service), service
     nat = orders.resource(f"network/{EAST}", "NatGatewayB")
     assert nat in passes("cloudformation")
@@ -266,23 +268,37 @@ def test_what_is_new_is_known_and_what_is_gone_is_said(orders: Deployed) -> None
     assert [item.source for item in orders.admission.refusals[-2:]] == [name, "instance/us-east-1/i-0"]
 
 
-def test_a_no_is_looked_at_again_without_anybody_telling(orders: Deployed) -> None:
+def test_a_no_is_looked_at_again_where_nobody_tells_of_changes(orders: Deployed) -> None:
+    admission = Admission(Api(orders.walker.account.endpoint, (EAST, WEST)))
     ec2, group = orders.walker.account.client("ec2", EAST), orders.output(EAST, "FleetGroup")
     ask = (orders.balancer(), orders.instance(), 9000)
-    assert not allowed(orders, *ask)
+    assert not admission(*ask).allowed
     inward = {"IpProtocol": "tcp", "FromPort": 9000, "ToPort": 9000, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[inward])
     outward = {**inward, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": group}]}
     balancers = orders.output(EAST, "BalancerGroup")
     ec2.authorize_security_group_egress(GroupId=balancers, IpPermissions=[outward])
     try:
-        assert allowed(orders, *ask)
+        assert admission(*ask).allowed
     finally:
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[inward])
         ec2.revoke_security_group_egress(GroupId=balancers, IpPermissions=[outward])
     for _ in until("the rules are gone"):
-        if not allowed(orders, *ask):
+        if not admission(*ask).allowed:
             break
+    admission.close()
+
+
+def test_a_reading_is_what_the_describe_actions_say(orders: Deployed) -> None:
+    for region in (EAST, WEST):
+        client = orders.walker.account.client
+        answers = {
+            name: getattr(client("ec2", region), action)()[name]
+            for name, action in {**described.LISTS, "PrefixLists": "describe_prefix_lists"}.items()
+        }
+        state = read(Api(orders.walker.account.endpoint, (EAST, WEST)), 0)
+        assert described.region(region, answers) == state.network.regions[region]
+        assert described.peerings([answers]) == state.network.peerings
 
 
 def test_answers_are_cheap(orders: Deployed) -> None:

@@ -159,19 +159,17 @@ def _target(item: Json) -> tuple[Leads, str]:
 
 
 def _acl(item: Json) -> Acl:
-    return Acl(
-        item["NetworkAclId"],
-        tuple(
-            AclEntry(
-                entry["RuleNumber"],
-                entry["Egress"],
-                entry["RuleAction"] == "allow",
-                _ports(entry["Protocol"], entry.get("PortRange", {}).get("From"), entry.get("PortRange", {}).get("To")),
-                ip_network(entry.get("CidrBlock") or entry["Ipv6CidrBlock"]),
-            )
-            for entry in item.get("Entries", ())
-        ),
-    )
+    entries = [
+        AclEntry(
+            entry["RuleNumber"],
+            entry["Egress"],
+            entry["RuleAction"] == "allow",
+            _ports(entry["Protocol"], *_range(entry.get("PortRange") or {})),
+            ip_network(entry.get("CidrBlock") or entry["Ipv6CidrBlock"]),
+        )
+        for entry in item.get("Entries", ())
+    ]
+    return Acl(item["NetworkAclId"], tuple(sorted(entries, key=lambda entry: (entry.egress, entry.number))))
 
 
 def _group(item: Json) -> Group:
@@ -203,6 +201,10 @@ def _ports(protocol: str, first: int | None, last: int | None) -> Ports:
     if name == "-1" or first is None or last is None or first < 0:
         return Ports(name)
     return Ports(name, first, last)
+
+
+def _range(item: Json) -> tuple[int | None, int | None]:
+    return item.get("From"), item.get("To")
 
 
 def _nat_gateway(item: Json) -> NatGateway:

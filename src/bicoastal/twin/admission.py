@@ -1,7 +1,7 @@
 """Whether a connection may exist, by what the API says now of groups, routes, ACLs, peering and endpoints.
 
 Rooms ask before they let a connection be; nothing else of the twin evaluates the network. A reading of the API is kept,
-and made anew when somebody asks after a change: a no, or a thing that is not known, is looked at again before it is
+and made anew when somebody asks after a change: a thing that is not known, and a no, is looked at again before it is
 said; a yes may be a little old while changes come without a pause. Where the API does not answer, the last reading
 holds. Nobody waits longer than two seconds. Endpoint policies, and all else that is IAM's, are not asked about here.
 """
@@ -26,13 +26,15 @@ from bicoastal.twin.network_state import State, read
 
 LONGEST_WAIT_S = 2.0
 """For a reading, by who asks."""
-OLDEST_YES_S = 1.0
-"""A yes for which nobody looked for changes so long is looked at again, whether or not anybody told of one."""
-_REST = 4.0
-"""Times that a reading took: so long none follows it, so that questions during a deployment do not become its load."""
-_WORKERS = 8
+OLDEST_ANSWER_S = 1.0
+"""After so long there is a look for changes, whether or not anybody told of one."""
+_REST, _SHORTEST_REST_S, _LONGEST_REST_S = 4.0, 0.1, 0.5
+"""Times that a reading took: so long none follows it for a yes, so that questions during a deployment do not become its
+load. A no, which somebody waits for, rests as long as a reading took, and a tenth of a second at least."""
 _KEPT_REFUSALS = 200
 _SERVICE, _BALANCER = "service/", "balancer/"
+_ENDPOINTS = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing", "s3api": "s3", "stepfunctions": "states"}
+"""Names of services in the CLI, to those of their endpoints where they differ."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,15 @@ class Admission:
         self._clock = clock
         self._lock = threading.Lock()
         self._stale = True
+        self._followed = False
         self._state: State | None = None
         self._looked_at = -float("inf")
-        self._rests_until = -float("inf")
+        self._rests_from = -float("inf")
+        self._rest_s = 0.0
         self._reading: Future[None] | None = None
         self._one_reads = threading.Lock()
         self._trouble = ""
         self._reader = ThreadPoolExecutor(1, "twin-admission")
-        self._workers = ThreadPoolExecutor(_WORKERS, "twin-admission-call")
         self._refusals: dict[tuple[str, str, int], Refusal] = {}
 
     def __call__(self, source: str, destination: str, port: int) -> interfaces.Verdict:
@@ -78,7 +81,7 @@ class Admission:
         """The same with every obstacle, and the resource that each is."""
         state = self._state
         verdict = _judge(state, source, destination, port) if state else None
-        if verdict is not None and verdict.allowed and not self._worth_a_look():
+        if verdict is not None and not self._worth_a_look(verdict):
             return verdict
         if self._renew() or verdict is None:
             state = self._state
@@ -86,7 +89,11 @@ class Admission:
         return verdict
 
     def changed(self) -> None:
-        """Something of the API's state has: the next question is answered from a new reading, if none was just made."""
+        """Something of the API's state has: the next question is answered from a new reading, if none was just made.
+
+        From the first of these calls on nobody but they is asked for a second about a no.
+        """
+        self._followed = True
         self._stale = True
 
     def refresh(self) -> None:
@@ -108,12 +115,14 @@ class Admission:
     def close(self) -> None:
         """No more readings."""
         self._reader.shutdown(wait=False, cancel_futures=True)
-        self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _worth_a_look(self) -> bool:
-        """Whether a yes may be none any more."""
+    def _worth_a_look(self, verdict: Verdict) -> bool:
+        """Whether it may be otherwise by now. What is not known may be so new that nobody has told of it yet."""
         now = self._clock()
-        return now > self._rests_until and (self._stale or now - self._looked_at > OLDEST_YES_S)
+        old = self._stale or now - self._looked_at > OLDEST_ANSWER_S
+        if verdict.allowed:
+            return old and now - self._rests_from > min(_REST * self._rest_s, _LONGEST_REST_S)
+        return old or not self._followed or verdict.met(Barrier.UNKNOWN) is not None
 
     def _renew(self) -> bool:
         """Have the API looked at; whether there is another reading than before."""
@@ -147,18 +156,20 @@ class Admission:
         except Exception as error:
             self._stale = True
             self._trouble = str(error) if isinstance(error, BicoastalError) else f"{type(error).__name__}: {error}"
-            self._rests_until = self._clock() + OLDEST_YES_S
+            self._rests_from, self._rest_s = self._clock(), _LONGEST_REST_S
 
     def _read(self, *, forced: bool = False) -> None:
         """Read, if anything has changed. What changes meanwhile has a higher number, and is found the next time."""
         self._stale = False
         number = self._api.changes(0)
         if self._state is None or forced or number != self._state.number:
-            if not forced:
-                time.sleep(max(self._rests_until - self._clock(), 0))
+            rest_s = self._rests_from + self._rest_s - self._clock()
+            if rest_s > 0 and not forced:
+                time.sleep(rest_s)
             began = self._clock()
-            self._state = read(self._api, self._api.changes(0), self._workers)
-            self._rests_until = self._clock() + _REST * (self._clock() - began)
+            self._state = read(self._api, self._api.changes(0))
+            self._rests_from = self._clock()
+            self._rest_s = min(max(self._rests_from - began, _SHORTEST_REST_S), _LONGEST_REST_S)
         self._trouble = ""
         self._looked_at = self._clock()
 
@@ -210,7 +221,7 @@ def _ends(state: State, name: str) -> tuple[tuple[End, ...], Verdict | None]:
 def _to_service(state: State, source: End, destination: str, port: int) -> Verdict:
     region, _, service = destination.removeprefix(_SERVICE).partition("/")
     if isinstance(source, Interface):
-        return to_service(state.network, source, region, service, port)
+        return to_service(state.network, source, region, _ENDPOINTS.get(service, service), port)
     return Verdict()
 
 

@@ -67,6 +67,7 @@ FUNCTIONS = {
         "(resource_type, physical_id, old_props, new_props, stack_name, logical_id, old_attrs)"
     ),
     "ministack.services.ec2._aws_pl_id_from_name": "(prefix_name)",
+    "ministack.services.ec2._get_aws_managed_prefix_lists": "()",
     "ministack.services.cloudwatch._calc_stats": "(points)",
     "ministack.services.cloudwatch._cbor_metric_data_result": "(result)",
     "ministack.services.cloudwatch._cbor_ok": "(data)",

@@ -89,6 +89,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "_vpcs",
         "_put_vpc_peering_record",
         "_aws_pl_id_from_name",
+        "_get_aws_managed_prefix_lists",
+        "_prefix_lists",
         "_ensure_defaults_initialized",
     ),
     "ministack.services.iam": ("_instance_profiles", "_policies", "_roles"),
