@@ -14,11 +14,14 @@ from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import balancer_name
 from bicoastal.twin.names.controller import Names
 from bicoastal.twin.names.resolver import Resolver
+from bicoastal.twin.pace import Pace
 from tests.twin.conftest import Grounds
 from tests.twin.names.endpoints import Endpoint, reply
-from tests.twin.names.test_names import HOME, QUICK, STANDBY, Json, balancer, running, until
+from tests.twin.names.test_names import HOME, STANDBY, Json, balancer, running, until
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "examples" / "orders" / "deployment" / "templates"
+BRISK = Pace("brisk", 40)
+"""Eight checks by TLS from three places, with both ends in this process: faster, and they would have no time for it."""
 ALARMS = ("FleetAtMaximum", *(f"Quiet{number}" for number in range(1, 5)))
 
 
@@ -78,7 +81,7 @@ def put_alarm(ground: Ground, name: str) -> None:
 
 @pytest.fixture
 def deployed(grounds: Grounds) -> Iterator[Deployed]:
-    ground = grounds("names", pace=QUICK)
+    ground = grounds("names", pace=BRISK)
     metrics = {f"Standby{name}Alarm": "OK" if name == "FleetAtMaximum" else "ALARM" for name in ALARMS}
     own = {"Epoch": "1", "NextEpoch": "2"}
     servers = {}
@@ -131,9 +134,9 @@ def test_a_full_standby_spills_slice_by_slice(deployed: Deployed) -> None:
     deployed.metrics["StandbyFleetAtMaximumAlarm"] = "ALARM"
     for number in (1, 2):
         deployed.metrics[f"StandbyQuiet{number}Alarm"] = "OK"
-    until(lambda: {deployed.sent(STANDBY) for _ in range(40)} == {HOME, STANDBY})
+    until(lambda: {deployed.sent(STANDBY) for _ in range(24)} == {HOME, STANDBY})
     for number in (3, 4):
         deployed.metrics[f"StandbyQuiet{number}Alarm"] = "OK"
-    until(lambda: {deployed.sent(STANDBY) for _ in range(40)} == {HOME})
+    until(lambda: {deployed.sent(STANDBY) for _ in range(24)} == {HOME})
     deployed.metrics["StandbyFleetAtMaximumAlarm"] = "INSUFFICIENT_DATA"
-    until(lambda: {deployed.sent(STANDBY) for _ in range(40)} == {STANDBY})
+    until(lambda: {deployed.sent(STANDBY) for _ in range(24)} == {STANDBY})

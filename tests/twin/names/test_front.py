@@ -18,10 +18,13 @@ from bicoastal.twin.interfaces import balancer_name
 from bicoastal.twin.names.controller import Names
 from bicoastal.twin.names.front import FrontDoor
 from bicoastal.twin.names.passage import Rewriting
-from bicoastal.twin.pace import FAST
+from bicoastal.twin.pace import Pace
 from tests.twin.conftest import Grounds
 from tests.twin.names.endpoints import Endpoint, reply
 from tests.twin.names.test_names import HOME, STANDBY, Route53, balancer, running, until
+
+PACE = Pace("twenty", 20)
+"""A balancer's alias is kept for three seconds."""
 
 
 @dataclass
@@ -54,7 +57,7 @@ def get(browser: http.client.HTTPConnection, path: str = "/", **headers: str) ->
 
 @pytest.fixture
 def stage(grounds: Grounds) -> Iterator[Stage]:
-    ground = grounds("names", pace=FAST)
+    ground = grounds("names", pace=PACE)
     route53 = Route53(ground)
     with ExitStack() as stack:
         servers = {}

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.deploy.steps.checks import Probed, watch
+from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.controller import Loop
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import INTERNET, Verdict, admits_everything, balancer_name
@@ -117,7 +118,7 @@ def test_each_coast_gets_its_own_balancer_by_udp_and_tcp_and_by_client_subnet(gr
         }
         until(lambda: names.public_name == "example.com")
         for region in (HOME, STANDBY):
-            assert names.resolve("example.com", region) == ((addresses[region],), 3), "60 s, twenty times as fast"
+            assert names.resolve("example.com", region) == ((addresses[region],), FAST.ttl(60))
             stranger = Resolver(ground.addresses.resolver)
             users = Subnet(str(ground.addresses.users(region)[0]), 24)
             told = stranger.ask("example.com", "A", users)
@@ -251,8 +252,12 @@ def test_checkers_find_balancers_by_name_and_are_kept_out_by_what_keeps_out_the_
         assert names.statuses[check] is True
         open_[0] = False
         until(lambda: names.statuses[check] is False)
-        failed = route53.client.get_health_check_last_failure_reason(HealthCheckId=check)["HealthCheckObservations"]
-        assert "timed out" in failed[0]["StatusReport"]["Status"], "a firewall says nothing"
+
+        def reasons() -> list[str]:
+            told = route53.client.get_health_check_last_failure_reason(HealthCheckId=check)["HealthCheckObservations"]
+            return [item["StatusReport"]["Status"] for item in told]
+
+        assert "The connection timed out" in until(reasons)[0], "a firewall says nothing"
 
 
 def test_alarm_checks_follow_the_metric_with_the_settings_of_their_creation(grounds: Grounds) -> None:
@@ -362,7 +367,23 @@ def test_test_dns_answer_says_what_the_server_says(grounds: Grounds) -> None:
             route53.client.test_dns_answer(HostedZoneId="ZNONE", RecordName="x", RecordType="A")
 
 
-def test_its_answers_go_on_without_the_api_and_a_lost_region_has_no_resolver(grounds: Grounds) -> None:
+def test_checks_and_answers_go_on_while_route_53s_api_fails(grounds: Grounds) -> None:
+    ground = grounds("names", pace=QUICK)
+    route53 = Route53(ground)
+    with Endpoint() as endpoint, running(ground) as names:
+        check = route53.check("TCP", IPAddress="127.0.0.1", Port=endpoint.port)
+        route53.record("f.", "1.1.1.1", SetIdentifier="p", Failover="PRIMARY", HealthCheckId=check)
+        route53.record("f.", "1.1.1.2", SetIdentifier="s", Failover="SECONDARY")
+        until(lambda: len(names.world.zones) == 1 and "f.example.com." in names.world.zones[0].names)
+        until(lambda: check in names.statuses)
+        assert names.resolve("f.example.com", HOME).addresses == ("1.1.1.1",)
+        ask(ground.api.endpoint, "faults", [{"kind": "refuse", "service": "route53"}])
+        endpoint.stop()
+        until(lambda: names.resolve("f.example.com", HOME).addresses == ("1.1.1.2",))
+        until(lambda: _reported(ground) == {check: False})
+
+
+def test_a_lost_region_has_no_resolver_and_users_have_theirs(grounds: Grounds) -> None:
     ground = grounds("names", pace=FAST)
     route53 = Route53(ground)
     route53.record("www.", "1.1.1.1")

@@ -26,6 +26,8 @@ Json = Any
 PLACES = ("us-west-1", "eu-west-1", "sa-east-1")
 """Regions of the checkers, where a check asks for no others: none of them is lost with a coast."""
 _ALARM_EVERY_S = 10.0
+_SETTLED = 3
+"""Times its threshold: a check that was probed so often is no new one."""
 _NO_NAME = "Failure: DNS resolution failed: Rcode {code}."
 
 
@@ -66,6 +68,7 @@ class _Watch:
     seen: dict[str, Observation] = field(default_factory=dict)
     failures: dict[str, Observation] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
+    """By checker, the number of the last probe that was counted."""
     alarm: Mapping[str, object] | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -113,6 +116,14 @@ class Checkers:
         """Check id to whether it is healthy."""
         checks = {id_: watch.check for id_, watch in self._watches.items()}
         return rules.statuses(checks, {id_: watch.last for id_, watch in self._watches.items()})
+
+    @property
+    def settling(self) -> bool:
+        """Whether somebody may wait for the first probes of a check to be counted."""
+        return any(
+            watch.check.probed and sum(watch.counted.values()) < _SETTLED * watch.check.threshold * len(watch.opinions)
+            for watch in self._watches.values()
+        )
 
     @property
     def observations(self) -> Json:

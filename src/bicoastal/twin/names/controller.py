@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from bicoastal.core.errors import SystemFault
@@ -28,9 +29,12 @@ from bicoastal.twin.names.server import PORT, Server
 _T = TypeVar("_T")
 KEY = "route 53"
 _CALL_S = 10.0
+_KNOWN_SOURCES = 4096
 _BETWEEN_READINGS_S = 0.25
 """While a stack is made, the API changes a hundred times a second."""
-_BETWEEN_REPORTS_S = 0.5
+_BETWEEN_REPORTS_S = 1.0
+_WHILE_SETTLING_S = 0.1
+"""A deployment counts the first probes of a check, and sees no more of them than are reported one by one."""
 _AFTER_FAILURE_S = 2.0
 
 
@@ -56,7 +60,9 @@ class Names:
         """Nothing listens before `start`."""
         self._ground = ground
         self._reader = Reader(ground.api, ground.addresses.of)
-        self._server = Server(ground.regions, ground.addresses.coast_of, ground.pace)
+        # Asked for every packet; where users are, is settled before the first one comes.
+        coast_of = lru_cache(_KNOWN_SOURCES)(ground.addresses.coast_of)
+        self._server = Server(ground.regions, coast_of, ground.pace)
         self._sources: dict[str, str] = {}
         self._observed = asyncio.Event()
         self._dirty = asyncio.Event()
@@ -148,6 +154,8 @@ class Names:
 
     async def _begin(self) -> None:
         addresses, regions = self._ground.addresses, self._ground.regions
+        for region in regions:
+            addresses.users(region)
         await self._server.listen(addresses.resolver, regions[0])
         for region in regions:
             await self._server.listen(addresses.of(resolver_name(region)), region)
@@ -211,7 +219,7 @@ class Names:
             await self._observed.wait()
             self._observed.clear()
             await self._report("route53.observations", {"checks": self._checkers.observations})
-            await asyncio.sleep(_BETWEEN_REPORTS_S)
+            await asyncio.sleep(_WHILE_SETTLING_S if self._checkers.settling else _BETWEEN_REPORTS_S)
 
     async def _report(self, name: str, data: Mapping[str, Any]) -> bool:
         try:

@@ -69,6 +69,8 @@ def _config(wanted: Wanted) -> dict[str, Json]:
             _check_alarm(config)
         case kind if kind in _ENDPOINT:
             _check_endpoint(config)
+        case kind:
+            raise Refused(f"The twin has no health checks of type {kind} (NotImplemented)")
     return config
 
 
