@@ -41,8 +41,10 @@ class Agents:
         self._ground = ground
         self._find_host = find_host
         self._log_files = log_files
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="twin-agents", daemon=True)
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._ended = False
         self._workers: dict[str, ThreadPoolExecutor] = {}
         self._databases: dict[tuple[str, str, Path], Shipment] = {}
         self.running: set[RunningAgent] = set()
@@ -50,20 +52,20 @@ class Agents:
 
     def start(self) -> None:
         """Begin to ship what databases write."""
-        self._thread.start()
         self.call(self._ship_databases())
 
     def stop(self) -> None:
         """End it, and every agent that still runs: what it has collected is shipped."""
-        if not self._thread.is_alive():
-            self._loop.close()
+        with self._starting:
+            self._ended = True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
             return
-        with contextlib.suppress(TimeoutError):
-            self.call(self._end_all()).result(_STOP_S)
-        with contextlib.suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(_STOP_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_STOP_S)
+        for last in (self._end_all(), self._cancel()):
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(last, loop).result(_STOP_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_STOP_S)
         for workers in self._workers.values():
             workers.shutdown(wait=False, cancel_futures=True)
         for shipment in self._databases.values():
@@ -74,17 +76,22 @@ class Agents:
         return RunningAgent(self, self._ground, host, configuration)
 
     def call(self, work: Coroutine[Any, Any, None]) -> Future[None]:
-        """Have it done in the thread. Raises SystemFault once the thread has ended."""
-        if self._loop.is_closed():
-            work.close()
-            raise SystemFault("the twin's metrics have ended\n    -> Start the twin again.")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Have it done in the thread, which begins with the first of it. Raises SystemFault once it has ended."""
+        with self._starting:
+            if self._ended:
+                work.close()
+                raise SystemFault("the twin's metrics have ended\n    -> Start the twin again.")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="twin-agents", daemon=True)
+                self._thread.start()
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def work(self, region: str, act: Callable[[], None]) -> None:
         """Have a worker of the region do what waits."""
         if region not in self._workers:
             self._workers[region] = ThreadPoolExecutor(_WORKERS, f"twin-agents-{region}")
-        await self._loop.run_in_executor(self._workers[region], act)
+        await asyncio.get_running_loop().run_in_executor(self._workers[region], act)
 
     def is_there(self, host: Host) -> bool:
         """Whether the host runs: that of a lost region is silent."""
@@ -95,12 +102,12 @@ class Agents:
         """Between two shipments, by the pace."""
         return max(self._ground.pace.seconds(SHIP_S), _SHORTEST_S)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
         try:
-            self._loop.run_forever()
+            loop.run_forever()
         finally:
-            self._loop.close()
+            loop.close()
 
     async def _end_all(self) -> None:
         await asyncio.gather(*(agent.end() for agent in list(self.running)), return_exceptions=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bicoastal.twin.cloud import answers, emulator
+from bicoastal.twin.cloud import answers, emulator, rights
 from bicoastal.twin.cloud.answers import Answer
 from bicoastal.twin.cloud.handlers import alarm_states, metric_data
 from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, Wanted
@@ -61,6 +61,7 @@ def install() -> None:
     _metric_math_by_api()
     metric_data.install()
     alarm_states.install()
+    rights.rules(RIGHTS)
 
 
 def _metric_math() -> None:
