@@ -145,12 +145,12 @@ class Bench:
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
-    def server(self, id_: str, port: int = 8080) -> Server:
+    def server(self, id_: str, port: int = 8080, region: str = HOME) -> Server:
         """A program on an instance, in the place of the one that an earlier test started."""
         for other in [item for item in self.servers if (item.name, item.port) == (id_, port)]:
             other.stop()
             self.servers.remove(other)
-        server = Server(self.ground.addresses.of(instance_name(HOME, id_)), port, id_)
+        server = Server(self.ground.addresses.of(instance_name(region, id_)), port, id_)
         self.servers.append(server)
         return server
 
@@ -159,8 +159,8 @@ class Bench:
         for server in self.servers:
             server.stop()
 
-    def address(self, balancer: str) -> str:
-        return self.ground.addresses.of(balancer_name(HOME, balancer))
+    def address(self, balancer: str, region: str = HOME) -> str:
+        return self.ground.addresses.of(balancer_name(region, balancer))
 
     def ask(
         self,
@@ -171,11 +171,12 @@ class Bench:
         method: str = "GET",
         tls: ssl.SSLContext | None = None,
         source: str = "",
+        region: str = HOME,
         timeout_s: float = DEADLINE_S,
         **headers: str,
     ) -> Answer:
         """One request on a connection of its own. Raises OSError where there is none."""
-        where = (self.address(balancer), reachable_port(port))
+        where = (self.address(balancer, region), reachable_port(port))
         here = (source, 0) if source else None
         connection = (
             http.client.HTTPSConnection(*where, timeout=timeout_s, context=tls, source_address=here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+
 import pytest
 
 from bicoastal.twin.balancers import tls
