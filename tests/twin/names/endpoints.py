@@ -25,6 +25,8 @@ class Endpoint:
         self.answer = reply(200, b"ok")
         self.silent = False
         """Take connections and requests, and answer nothing."""
+        self.hangs_up = False
+        """End the connection after each answer."""
         self.requests: list[bytes] = []
         self.sources: list[str] = []
         self.names: list[str | None] = []
@@ -76,7 +78,7 @@ class Endpoint:
                         secured.recv(1)
                         return
                     secured.sendall(self.answer)
-                    if b"Connection: close" in request or b"connection: close" in self.answer.lower():
+                    if self.hangs_up or b"Connection: close" in request or b"connection: close" in self.answer.lower():
                         return
         except OSError:
             connection.close()

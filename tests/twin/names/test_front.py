@@ -156,6 +156,15 @@ def test_a_connection_that_the_balancer_ends_is_made_anew(stage: Stage) -> None:
     browser.close()
 
 
+def test_a_balancer_that_ends_the_connection_is_named_as_the_one_who_did(stage: Stage) -> None:
+    stage.servers[HOME].answer = b""
+    stage.servers[HOME].hangs_up = True
+    browser = stage.browser(HOME)
+    status, text = get(browser)
+    assert (status, "ended the connection without an answer" in text) == (502, True)
+    browser.close()
+
+
 def test_after_a_switch_of_protocols_bytes_are_bytes(stage: Stage) -> None:
     server = stage.servers[HOME]
     server.answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -169,7 +170,9 @@ class Passage:
         try:
             return self._balancer, await self._exchange(self._balancer, request)
         except (OSError, h11.ProtocolError) as error:
-            raise Unreachable(f"<p>The balancer took the request and ended the connection: {error}.</p>") from error
+            # The protocol's own words for an end of the connection would say nothing to a person.
+            how = "without an answer" if self._balancer.reader.at_eof() else f"badly: {html.escape(str(error))}"
+            raise Unreachable(f"<p>The balancer took the request and ended the connection {how}.</p>") from error
 
     async def _exchange(self, balancer: _End, request: h11.Request) -> Any:
         await balancer.send(request)
