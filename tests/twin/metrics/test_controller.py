@@ -20,13 +20,23 @@ from tests.twin.metrics.test_agent import logged, until
 Json = Any
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A DB instance's log."""
+
+    region: str
+    identifier: str
+    group: str
+    path: Path
+
+
 @dataclass
 class Room:
     """Measures what the test says, and writes logs."""
 
     name: str = "room"
     value: float = 5.0
-    files: list[tuple[str, str, Path]] = field(default_factory=list)
+    files: list[Exported] = field(default_factory=list)
     asked: int = 0
 
     def measurements(self) -> Iterable[Measurement]:
@@ -38,7 +48,7 @@ class Room:
             )
             yield Measurement(region, "AWS/Room", "Spread", {"Room": self.name}, "Seconds", values={1.0: 90, 9.0: 10})
 
-    def log_files(self) -> Iterable[tuple[str, str, Path]]:
+    def log_files(self) -> Iterable[Exported]:
         return self.files
 
 
@@ -163,7 +173,7 @@ def test_postgresqls_log_of_an_instance_reaches_its_group(twin: Ground, tmp_path
     logs = twin.api.client("logs", STANDBY)
     group = "/aws/rds/instance/orders/postgresql"
     logs.create_log_group(logGroupName=group)
-    with running(twin, Room(files=[(STANDBY, "orders", log)])):
+    with running(twin, Room(files=[Exported(STANDBY, "orders", group, log)])):
         until(
             lambda: logs.filter_log_events(logGroupName=group, logStreamNames=["orders.0"])["events"],
             "the line in the standby's group",

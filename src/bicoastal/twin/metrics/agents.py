@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.addresses import reachable_port
@@ -30,14 +30,36 @@ _SHORTEST_S = 1.0
 """Lines are not shipped more often: at a fast pace an instance would call for every request that it serves."""
 _WORKERS = 4
 _STOP_S = 10.0
-LogFiles = Callable[[], Iterable[tuple[str, str, Path]]]
+
+
+class LogFile(Protocol):
+    """A file that AWS ships by itself: a DB instance's, where its logs are exported."""
+
+    @property
+    def region(self) -> str:
+        """Where the group is."""
+
+    @property
+    def identifier(self) -> str:
+        """Of the DB instance; names the stream."""
+
+    @property
+    def group(self) -> str:
+        """The log group."""
+
+    @property
+    def path(self) -> Path:
+        """The file as it is written."""
+
+
+LogFiles = Callable[[], Iterable[LogFile]]
 
 
 class Agents:
     """The thread."""
 
     def __init__(self, ground: Ground, find_host: FindHost | None, log_files: LogFiles) -> None:
-        """`log_files` gives those that RDS ships: region, instance, path."""
+        """`log_files` gives those that RDS ships."""
         self._ground = ground
         self._find_host = find_host
         self._log_files = log_files
@@ -47,6 +69,7 @@ class Agents:
         self._ended = False
         self._workers: dict[str, ThreadPoolExecutor] = {}
         self._databases: dict[tuple[str, str, Path], Shipment] = {}
+        """By region, DB instance and file."""
         self.running: set[RunningAgent] = set()
         """Those that were started and not stopped; the thread's own."""
 
@@ -125,20 +148,24 @@ class Agents:
             await asyncio.sleep(self.ship_s)
 
     def _ship_databases_once(self) -> None:
-        found = set(self._log_files())
+        found = {(file.region, file.identifier, file.path): file for file in self._log_files()}
         for gone in [key for key in self._databases if key not in found]:
             self._databases.pop(gone).close()
-        for region, identifier, path in found:
-            key = (region, identifier, path)
+        for key, file in found.items():
             if key not in self._databases:
-                state = self._ground.home.log("shipped", f"{region}-{identifier}-{path.name}").with_suffix(".json")
-                self._databases[key] = Shipment(
-                    Tail(path, state),
-                    lambda region=region: self._ground.api.client("logs", region),  # type: ignore[misc]
-                    f"/aws/rds/instance/{identifier}/postgresql",
-                    f"{identifier}.0",
-                )
+                self._databases[key] = self._shipment(file)
             self._databases[key].ship()
+
+    def _shipment(self, file: LogFile) -> Shipment:
+        state = self._ground.home.log(
+            "shipped", f"{file.region}-{file.identifier}-{file.path.parent.name}"
+        ).with_suffix(".json")
+        return Shipment(
+            Tail(file.path, state),
+            lambda: self._ground.api.client("logs", file.region),
+            file.group,
+            f"{file.identifier}.0",
+        )
 
 
 class RunningAgent:

@@ -20,7 +20,7 @@ from bicoastal.core.errors import BicoastalError
 from bicoastal.twin.controller import Status, Trouble
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import Agent, FindHost, Host, Measured, Measurement
-from bicoastal.twin.metrics.agents import Agents
+from bicoastal.twin.metrics.agents import Agents, LogFile
 from bicoastal.twin.metrics.alarms import NotUnderstoodError, Record, Verdict, evaluate
 from bicoastal.twin.metrics.series import TICK_S, TICKS_A_MINUTE, Data
 from bicoastal.twin.metrics.states import State
@@ -37,8 +37,8 @@ _MOST_DATA = 1000
 class Logged(Protocol):
     """A room whose things write logs that AWS ships by itself."""
 
-    def log_files(self) -> Iterable[tuple[str, str, Path]]:
-        """Region, DB instance and file, of each instance that exports its PostgreSQL log."""
+    def log_files(self) -> Iterable[LogFile]:
+        """Of each DB instance that exports its log."""
 
 
 @runtime_checkable
@@ -199,7 +199,7 @@ class Metrics:
             known.computed[alarm["AlarmName"]] = verdict.state
         return verdict
 
-    def _log_files(self) -> Iterator[tuple[str, str, Path]]:
+    def _log_files(self) -> Iterator[LogFile]:
         for room in self._rooms:
             if isinstance(room, Logged):
                 yield from room.log_files()
