@@ -146,9 +146,16 @@ def test_services_are_reached_by_endpoints_and_by_nat(orders: Deployed) -> None:
         return orders.admission.explain(orders.instance(), f"service/{region}/{service}", 443).passes
 
     assert orders.resource(f"network/{EAST}", "StorageEndpoint") in passes("s3")
-    group = orders.resource(f"network/{EAST}", "EndpointGroup")
-    for service in ("secretsmanager", "ssm", "ssmmessages", "logs", "monitoring", "cloudwatch"):
-        assert group in passes(service), service
+    for service, endpoint in (
+        ("secretsmanager", "SecretsManagerEndpoint"),
+        ("ssm", "SystemsManagerEndpoint"),
+        ("ssmmessages", "SessionMessagesEndpoint"),
+        ("logs", "LogsEndpoint"),
+        ("monitoring", "MetricsEndpoint"),
+        ("cloudwatch", "MetricsEndpoint"),
+    ):
+        assert orders.resource(f"network/{EAST}", endpoint) in passes(service), service
+    assert orders.resource(f"network/{EAST}", "EndpointGroup") in passes("logs")
     nat = orders.resource(f"network/{EAST}", "NatGatewayB")
     assert nat in passes("cloudformation")
     assert nat in passes("s3", WEST)

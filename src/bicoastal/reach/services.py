@@ -9,6 +9,7 @@ for resolvers alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bicoastal.reach.acls import passes_acl
 from bicoastal.reach.groups import Peer, lets_out
@@ -52,7 +53,8 @@ def _by_interface(network: Network, source: Interface, endpoint: Endpoint, port:
         trace = Trace()
         trace.stop(Barrier.ENDPOINT, endpoint.id, f"endpoint {endpoint.id} is in no subnet")
         return trace.verdict()
-    return next((verdict for verdict in tried if verdict.allowed), tried[0])
+    found = next((verdict for verdict in tried if verdict.allowed), tried[0])
+    return replace(found, passes=(*found.passes, endpoint.id))
 
 
 def _route_to_endpoint(region: Region, table: str, endpoint: Endpoint) -> Route | None:
