@@ -19,7 +19,7 @@ from bicoastal.twin.databases import desired
 from bicoastal.twin.databases.desired import Desired, Key, Wanted, WantedSnapshot
 from bicoastal.twin.databases.instance import Instance
 from bicoastal.twin.databases.measurements import HEARTBEAT, measure
-from bicoastal.twin.databases.server import Programs
+from bicoastal.twin.databases.server import Programs, copy
 from bicoastal.twin.databases.site import Site
 from bicoastal.twin.databases.template import Template, passwords
 from bicoastal.twin.ground import Ground
@@ -140,10 +140,8 @@ class Databases:
         """Make a copy of a base backup the data of a DB snapshot: an instance can be born from it by its identifier."""
         folder = self.snapshot_folder(region, snapshot)
         partial = folder.with_name("part")
-        partial.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(data, partial, symlinks=True)
-        self._ground.home.account.own(partial)
+        copy(self._ground.home, data, partial)
         partial.rename(folder)
 
     def snapshot_folder(self, region: str, snapshot: str) -> Path:

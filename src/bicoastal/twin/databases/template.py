@@ -15,7 +15,7 @@ from typing import LiteralString
 
 from bicoastal.twin.authority import Authority
 from bicoastal.twin.databases import settings
-from bicoastal.twin.databases.server import Passwords, Programs, Server, literal
+from bicoastal.twin.databases.server import Passwords, Programs, Server, copy, literal
 from bicoastal.twin.home import Home
 
 _MONITORED = (
@@ -67,10 +67,12 @@ class Template:
                 self._ready = None
                 raise
         with self._lock:
-            if self._spare.exists():
+            spare = self._spare.exists()
+            if spare:
                 server.adopt(self._spare, move=True)
-                return
-        server.adopt(self._server.data)
+        if not spare:
+            server.adopt(self._server.data)
+        self._worker.submit(self._make)
 
     def close(self) -> None:
         """Wait for what is being made."""
@@ -88,12 +90,11 @@ class Template:
                 clean = server.stop()
             if clean:
                 (server.folder / "furnished").touch()
-        with self._lock:
+        if not self._spare.exists():
             partial = self._home.databases("spare.part")
             shutil.rmtree(partial, ignore_errors=True)
-            if not self._spare.exists():
-                shutil.copytree(server.data, partial, symlinks=True)
-                self._home.account.own(partial)
+            copy(self._home, server.data, partial)
+            with self._lock:
                 partial.rename(self._spare)
 
     def _furnish(self) -> None:
