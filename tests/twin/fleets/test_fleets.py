@@ -213,7 +213,11 @@ def test_a_lost_region_launches_nothing(place: Place) -> None:
 
 
 def test_a_group_is_deleted_when_it_is_empty_or_by_force(place: Place) -> None:
-    name = place.make(1)
+    name = place.make(2)
+    aside, kept = sorted(place.ids(name))
+    place.autoscaling.enter_standby(AutoScalingGroupName=name, InstanceIds=[aside], ShouldDecrementDesiredCapacity=True)
+    place.autoscaling.set_instance_protection(AutoScalingGroupName=name, InstanceIds=[kept], ProtectedFromScaleIn=True)
+    place.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
     with pytest.raises(ClientError, match="ResourceInUse"):
         place.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name)
     place.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)

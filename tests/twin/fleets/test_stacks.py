@@ -97,7 +97,10 @@ def stack(place: Place) -> Iterator[Stack]:
 
 def test_a_group_is_created_when_its_instances_have_signalled(stack: Stack) -> None:
     assert stack.create() == "CREATE_COMPLETE"
-    assert len(stack.place.await_size(stack.group, 2)) == 2
+    ids = stack.place.await_size(stack.group, 2)
+    tags = {tag["Key"]: tag["Value"] for one in stack.place.hardware.instances() if one["InstanceId"] in ids
+            for tag in one["Tags"]}  # fmt: skip
+    assert tags["aws:cloudformation:logical-id"] == RESOURCE
     assert sum(reason.startswith("Received SUCCESS signal with UniqueId i-") for reason in stack.reasons()) == 2
     with pytest.raises(ClientError, match="is in CREATE_COMPLETE state and can not be signaled"):
         stack.place.cloudformation.signal_resource(

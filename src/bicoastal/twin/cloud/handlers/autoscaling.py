@@ -194,7 +194,11 @@ def _check_target_groups(wanted: Wanted, vpcs: set[str]) -> None:
 
 
 def _group_tags(name: str, wanted: Wanted) -> list[Json]:
-    declared = {tag["Key"]: bool(tag.get("PropagateAtLaunch", False)) for tag in wanted.get("Tags") or ()}
+    # CloudFormation's own are on the instances, too; no template declares them.
+    declared = {
+        tag["Key"]: bool(tag.get("PropagateAtLaunch", tag["Key"].startswith("aws:")))
+        for tag in wanted.get("Tags") or ()
+    }
     return [
         {
             "Key": key,

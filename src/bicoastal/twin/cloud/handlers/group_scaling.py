@@ -13,7 +13,7 @@ from typing import Any
 from bicoastal.twin.cloud import emulator, planes
 from bicoastal.twin.cloud.handlers import groups
 from bicoastal.twin.cloud.handlers.groups import LOCK, Record, group, invalid, is_suspended, set_desired
-from bicoastal.twin.cloud.registry import ServiceError, Unchanged
+from bicoastal.twin.cloud.registry import ServiceError
 from bicoastal.twin.fleets import steps
 
 Json = Any
@@ -41,23 +41,22 @@ def execute(request: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def alarm(data: Mapping[str, Json]) -> Json:
-    """`policy` (ARN), `alarm` (name), `value` of its metric and `threshold`. Answers the desired capacity.
+    """`policy` (ARN), `alarm` (name), `value` of its metric and `threshold` (a composite alarm has none).
 
-    An unknown policy, and one whose group has AlarmNotification suspended, does nothing.
+    Answers the `desired` capacity. An unknown policy, and one whose group has AlarmNotification suspended, does
+    nothing.
     """
     policy = next(
         (one for one in emulator.store("autoscaling", "_policies").values() if one["PolicyARN"] == data["policy"]), None
     )
     if policy is None or not policy.get("Enabled", True):
-        return Unchanged({"desired": None})
+        return {"desired": None}
     record = group(policy["AutoScalingGroupName"])
-    before = int(record["DesiredCapacity"])
     held = policy["PolicyType"] == "SimpleScaling" and _cools_down(record, policy)
     if not is_suspended(record, "AlarmNotification") and not held:
         because = f"a monitor alarm {data['alarm']} in state ALARM triggered policy {policy['PolicyName']}"
-        _scale(record, policy, float(data["value"]) - float(data["threshold"]), because)
-    after = int(record["DesiredCapacity"])
-    return {"desired": after} if after != before else Unchanged({"desired": after})
+        _scale(record, policy, float(data["value"]) - float(data["threshold"] or 0), because)
+    return {"desired": int(record["DesiredCapacity"])}
 
 
 def _policy(name: str, group_name: str | None) -> Record:

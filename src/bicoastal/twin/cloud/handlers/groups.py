@@ -183,9 +183,15 @@ def in_grace(record: Record, member: Mapping[str, Json]) -> bool:
 
 
 def to_zero(record: Record) -> None:
-    """All instances are to end."""
+    """All instances are to end, those that are protected or stand by as well, and no suspended process keeps them."""
     with LOCK:
-        record.update(MinSize=0, MaxSize=0)
+        record.update(MinSize=0, MaxSize=0, SuspendedProcesses=[])
+        for member in list(record["Instances"]):
+            member["ProtectedFromScaleIn"] = False
+            if member["LifecycleState"] == "Standby":
+                retire(
+                    record, member, f"At {stamp()} an instance was taken out of service in response to a user request."
+                )
         set_desired(record, 0, "a user request update of AutoScalingGroup constraints to min: 0, max: 0, desired: 0")
 
 
