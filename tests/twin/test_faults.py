@@ -36,6 +36,7 @@ REFUSED = (EndpointConnectionError, HTTPClientError)
 class Room:
     """Hosts in both regions, one by its id; some can be made to stay."""
 
+    name: str
     hosts: dict[str, set[str]] = field(default_factory=lambda: {EAST: {"e1", "e2"}, WEST: {"w1"}})
     lost: dict[str, How] = field(default_factory=dict)
     stuck: bool = False
@@ -88,7 +89,7 @@ def base() -> Iterator[Ground]:
 
 @pytest.fixture
 def scene(base: Ground) -> Iterator[Scene]:
-    rooms = [Room(), Room()]
+    rooms = [Room("instances"), Room("databases")]
     echo = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_echo, args=(echo,), daemon=True).start()
     listeners = {}
@@ -96,7 +97,7 @@ def scene(base: Ground) -> Iterator[Scene]:
         route = Route(Place(way[0]), Place(way[1]), echo.getsockname())
         listeners[way] = base.wire.listen(("127.0.0.1", 0), partial(_by, route))
     ways = {way: listener.address for way, listener in listeners.items()}
-    faults = Faults(base, rooms, instances=rooms[0], databases=rooms[1])
+    faults = Faults(base, rooms)
     yield Scene(base, rooms, faults, ways)
     faults.undo()
     ask(base.api.endpoint, "faults", [])
@@ -213,6 +214,8 @@ def test_single_hosts_fail(scene: Scene) -> None:
     scene.faults.kill_database_primary(WEST, "w1")
     assert scene.rooms[0].hosts == {EAST: {"e2"}, WEST: {"w1"}}
     assert scene.rooms[1].hosts == {EAST: {"e1", "e2"}, WEST: set()}
+    with pytest.raises(SystemFault, match="no host of the databases can be made to fail alone"):
+        Faults(scene.ground, scene.rooms[:1]).kill_database_primary(EAST, "e1")
 
 
 def test_faults_of_the_api_stand_beside_a_lost_region_and_those_of_others(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.cloud.gateway import Fault
@@ -23,8 +23,11 @@ from bicoastal.twin.interfaces import How, Losable
 _KINDS: Mapping[How, str] = {"refuse": "refuse", "black-hole": "hang"}
 
 
+@runtime_checkable
 class Crashes(Protocol):
-    """A room of which one host can fail."""
+    """A room of which one host can fail: `instances` and `databases` are."""
+
+    name: str
 
     def crash(self, region: str, id_: str) -> None:
         """Its programs are gone, at once. What AWS does about it, the room does."""
@@ -42,12 +45,10 @@ class Act:
 class Faults:
     """One for a twin; safe for threads."""
 
-    def __init__(self, ground: Ground, rooms: Iterable[Losable], *, instances: Crashes, databases: Crashes) -> None:
-        """`rooms` are all that have hosts in regions; `instances` and `databases` those of which one can crash."""
+    def __init__(self, ground: Ground, rooms: Iterable[Losable]) -> None:
+        """`rooms` are all that have hosts in regions."""
         self._ground = ground
         self._rooms = tuple(rooms)
-        self._instances = instances
-        self._databases = databases
         self._lock = threading.Lock()
         self._lost: dict[str, How] = {}
         self._partitions: dict[tuple[str, str], How] = {}
@@ -125,17 +126,16 @@ class Faults:
         return self._act(f"the API fails: {said or 'no more'}", lambda: self._put_faults("", faults))
 
     def kill_instance(self, region: str, id_: str) -> Act:
-        """The host of an EC2 instance fails."""
+        """The host of an EC2 instance fails. Raises SystemFault where no room has such hosts."""
         self._check(region)
-        return self._act(f"the host of {id_} in {region} fails", lambda: self._instances.crash(region, id_))
+        crash = partial(self._room("instances").crash, region, id_)
+        return self._act(f"the host of {id_} in {region} fails", crash)
 
     def kill_database_primary(self, region: str, identifier: str) -> Act:
-        """The host on which a DB instance's primary runs fails; its standby's does not."""
+        """The host on which a DB instance's primary runs fails; its standby's does not. Raises SystemFault as above."""
         self._check(region)
-        return self._act(
-            f"the host of the primary of {identifier} in {region} fails",
-            lambda: self._databases.crash(region, identifier),
-        )
+        crash = partial(self._room("databases").crash, region, identifier)
+        return self._act(f"the host of the primary of {identifier} in {region} fails", crash)
 
     def undo(self) -> Act:
         """Give back everything that was taken: regions, ways, the API. Raises SystemFault."""
@@ -150,6 +150,12 @@ class Faults:
             self._all_at_once(*[partial(room.recover, region) for region in lost for room in self._rooms])
 
         return self._act("everything is there again", give_back)
+
+    def _room(self, name: str) -> Crashes:
+        for room in self._rooms:
+            if isinstance(room, Crashes) and room.name == name:
+                return room
+        raise SystemFault(f"no host of the {name} can be made to fail alone: their room has no way to do it")
 
     def _check(self, *regions: str) -> None:
         unknown = [region for region in regions if region not in self._ground.regions]
