@@ -155,10 +155,11 @@ def _client(place: Place, service: str, line: _Line) -> Any:
         raise CommandError(NO_CREDENTIALS, text) from error
     try:
         return session.client(service, line.one("region", place.region))
-    except UnknownServiceError:
-        raise CommandError(
-            UNREADABLE, f"{_USAGE}\naws: [ERROR]: argument command: Invalid choice: '{service}'"
-        ) from None
+    except SystemFault as error:
+        if not isinstance(error.__cause__, UnknownServiceError):
+            raise CommandError(FAILED, str(error)) from error
+        text = f"{_USAGE}\naws: [ERROR]: argument command: Invalid choice: '{service}'"
+        raise CommandError(UNREADABLE, text) from error
 
 
 def _parameters(shape: Any, given: Mapping[str, list[str]], files: Files) -> dict[str, Any]:
