@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
 
 import pytest
 
+from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.balancers.desired import Check
 from bicoastal.twin.interfaces import INTERNET, Verdict, balancer_name, instance_name
 from bicoastal.twin.pace import FAST, Pace
@@ -153,6 +155,78 @@ def test_a_target_that_hangs_up_is_a_bad_gateway(bench: Bench) -> None:
         bench.until_health(group, i_4="unhealthy")
         assert bench.ask(balancer).status == 502
         door.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_target_that_was_stopped_is_not_used(bench: Bench) -> None:
+    ec2 = bench.ground.api.client("ec2", HOME)
+    id_ = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    balancer, group = bench.balancer(), bench.group("app", id_)
+    bench.server(id_)
+    bench.listener(balancer, forward(group))
+    until(lambda: bench.health(group)[id_][0] == "healthy", "it runs")
+    ec2.stop_instances(InstanceIds=[id_])
+    until(lambda: bench.health(group)[id_] == ("unused", "Target.InvalidState"), "it is stopped")
+    until(lambda: bench.answers(balancer).status == 503, "nothing is left to ask")
+
+
+def test_attributes_of_a_group_and_of_the_load_balancer_act(bench: Bench) -> None:
+    balancer, group = bench.balancer(), bench.group("app", "i-5", Matcher={"HttpCode": "200-399"})
+    server = bench.server("i-5")
+    bench.listener(balancer, forward(group))
+    bench.until_health(group, i_5="healthy")
+    for attributes in (
+        {"load_balancing.algorithm.type": "least_outstanding_requests"},
+        {"load_balancing.algorithm.type": "weighted_random"},
+        {"load_balancing.algorithm.type": "round_robin", "slow_start.duration_seconds": "60"},
+    ):
+        pairs = [{"Key": key, "Value": value} for key, value in attributes.items()]
+        bench.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=pairs)
+        bench.loop.poke()
+        assert bench.ask(balancer).status == 200
+    bench.elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer,
+        Attributes=[
+            {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
+            {"Key": "client_keep_alive.seconds", "Value": "60"},
+        ],
+    )
+    raw = {"odd_name": "dropped"}
+
+    def dropped() -> bool:
+        connection = http.client.HTTPConnection(bench.address(balancer), reachable_port(80), timeout=20)
+        connection.request("GET", "/", headers=raw)
+        connection.getresponse().read()
+        connection.close()
+        return "odd_name" not in server.seen[-1]
+
+    until(dropped, "names with an underscore are not for targets")
+    assert bench.loop.status.troubles == (), "Envoy took all of it"
+
+
+def test_a_client_s_connection_ends_when_it_is_old(benches: Benches) -> None:
+    bench = benches(BRISK)
+    balancer = bench.balancer()
+    bench.elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer, Attributes=[{"Key": "client_keep_alive.seconds", "Value": "60"}]
+    )
+    bench.listener(balancer, fixed("here"))
+    bench.answers(balancer)
+    connection = http.client.HTTPConnection(bench.address(balancer), reachable_port(80), timeout=20)
+    connection.connect()
+    mine = connection.sock
+    begun = time.monotonic()
+
+    def replaced() -> bool:
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            return True
+        return connection.sock is not mine
+
+    until(replaced, "it is not kept for ever, though it is in use")
+    assert time.monotonic() - begun >= BRISK.seconds(60) * 0.9
+    connection.close()
 
 
 class Network:

@@ -121,7 +121,6 @@ def test_a_lost_region_s_load_balancers_refuse_or_hang_until_it_recovers(bench: 
             bench.ask(balancer, timeout_s=0.5)
     finally:
         bench.balancers.recover(HOME)
-        bench.loop.poke()
     assert bench.answers(balancer, timeout_s=1.0).status == 200
     bench.until_health(group, i_1="healthy")
 

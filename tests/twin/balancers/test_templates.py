@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from bicoastal.blueprint.stacks import compose
+from bicoastal.twin.balancers import waf
 from bicoastal.twin.interfaces import admits_everything
 from bicoastal.twin.pace import FAST
 from tests.support.cloudformation import Account, Walker
@@ -63,6 +64,16 @@ def test_it_redirects_to_https_answers_the_switch_and_serves(standing: Bench, re
         elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": f"i-{region}"}])
     until(lambda: ask("/") == (200, f"i-{region}"), "it serves")
     until(lambda: ask("/healthz")[0] == 200, "its health path, too")
+    assert bench.loop.status.troubles == (), "Envoy took all of it"
+
+
+def test_the_web_acl_s_own_rules_are_in_front(standing: Bench) -> None:
+    watched = standing.balancers._running[HOME, front(standing, HOME)]
+    desired = watched.running.desired
+    assert desired is not None
+    (rate,) = waf.filters(desired, FAST)
+    entries = rate["typed_config"]["descriptors"][0]["entries"]
+    assert [entry["key"] for entry in entries] == ["remote_address", "header_match"], "but for the switch's path"
 
 
 def test_the_read_gate_and_the_switch_are_turned_by_the_api(standing: Bench) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
 
+from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.balancers import tls
 from tests.twin.balancers.conftest import HOME, Bench, fixed, until
 
@@ -85,6 +87,14 @@ def test_a_client_older_than_the_policy_is_refused_and_a_stricter_policy_refuses
 
     until(refused, "TLS 1.2 is refused")
     assert bench.ask(secure, port=443, tls=_trusting(bench)).body == "safe"
+
+
+def test_clients_that_speak_http_2_get_it(bench: Bench, secure: str) -> None:
+    context = _trusting(bench)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    where = (bench.address(secure), reachable_port(443))
+    with socket.create_connection(where) as plain, context.wrap_socket(plain, server_hostname=where[0]) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
 
 
 @pytest.mark.parametrize(

@@ -117,10 +117,12 @@ class Running:
                 self._envoy.freeze()
 
     def recover(self) -> None:
-        """As after a power cut; the next `converge` starts it."""
+        """As after a power cut. Raises SystemFault when it does not start."""
         with self._lock:
             self._envoy.kill()
             self._halted = False
+            if self.desired is not None:
+                self.converge(self.desired)
 
     def close(self) -> None:
         """End it."""

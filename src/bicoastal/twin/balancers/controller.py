@@ -19,7 +19,7 @@ from bicoastal.twin import wire
 from bicoastal.twin.balancers.access import AccessLog
 from bicoastal.twin.balancers.balancer import Place, Running, ended
 from bicoastal.twin.balancers.desired import Balancer, balancers
-from bicoastal.twin.balancers.envoy import find_program
+from bicoastal.twin.balancers.envoy import REQUESTS, find_program
 from bicoastal.twin.balancers.health import Checker
 from bicoastal.twin.balancers.traffic import Log, Minute
 from bicoastal.twin.ground import Ground
@@ -90,10 +90,12 @@ class Balancers:
             watched.running.lose(how)
 
     def recover(self, region: str) -> None:
-        """Its load balancers come back as after a power cut, with the next round."""
-        for watched in self._of(region):
-            watched.running.recover()
+        """Its load balancers come back as after a power cut."""
         self._lost.pop(region, None)
+        for watched in self._of(region):
+            # What does not start is tried again by the loop, which also shows why.
+            with contextlib.suppress(SystemFault):
+                watched.running.recover()
 
     def close(self) -> None:
         """End all of them."""
@@ -144,7 +146,7 @@ class _Watched:
         self.running = running
         self._lock = threading.Lock()
         envoy = running.envoy
-        self._log = Log(envoy.folder / "requests.log", envoy.reopen_logs)
+        self._log = Log(envoy.folder / REQUESTS, envoy.reopen_logs)
         self._minute = Minute()
         self._access = AccessLog(ground, envoy.folder / "access.log")
 

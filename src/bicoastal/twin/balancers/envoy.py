@@ -23,6 +23,8 @@ from bicoastal.twin.processes import Process, Program
 Json = Any
 
 VERSION = "1.40.0"
+REQUESTS = "requests.log"
+"""The file in its folder that has a line for each request."""
 _READY_S = 20.0
 _ANSWER_S = 2.0
 _DRAIN_S = 5
@@ -54,6 +56,8 @@ class Envoy:
         self.folder = home.root.joinpath("balancers", *place)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         home.account.own(self.folder)
+        # An earlier twin's was read by it.
+        (self.folder / REQUESTS).unlink(missing_ok=True)
         self._process: Process | None = None
         self._written: dict[str, str] = {}
 
@@ -87,8 +91,7 @@ class Envoy:
     def start(self) -> None:
         """Start it and wait for its first answer. Raises SystemFault with what it said when it does not run."""
         self.kill()
-        for left in ("admin.sock", "requests.log"):
-            (self.folder / left).unlink(missing_ok=True)
+        (self.folder / "admin.sock").unlink(missing_ok=True)
         bootstrap = self.folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(self._bootstrap()))
         bootstrap.chmod(0o644)

@@ -14,6 +14,7 @@ from typing import Any
 from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.balancers import tls, waf
 from bicoastal.twin.balancers.desired import Balancer, Group, Listener
+from bicoastal.twin.balancers.envoy import REQUESTS
 from bicoastal.twin.balancers.routes import SOURCE_HEADER, TYPE, cluster_of
 from bicoastal.twin.pace import Pace
 
@@ -21,7 +22,6 @@ Json = Any
 
 CONNECT_S = 10.0
 """In which a target takes a connection, or ALB answers 504 (Application Load Balancers guide, "HTTP 504")."""
-DRAIN_S = 5.0
 _MANY = 1_000_000
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _LOG = {
@@ -184,7 +184,7 @@ def _log(port: int, folder: Path) -> Json:
         "name": "file",
         "typed_config": {
             "@type": TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": str(folder / "requests.log"),
+            "path": str(folder / REQUESTS),
             "log_format": {"json_format": {**_LOG, "port": str(port)}},
         },
     }
