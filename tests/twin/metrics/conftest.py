@@ -68,8 +68,8 @@ class Machine:
             stream.write(text)
 
 
-def allow(*actions: str, **conditions: Any) -> Policy:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **conditions}
+def allow(*actions: str, **more: Any) -> Policy:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}
 
 
 ALL = allow("logs:*", "cloudwatch:PutMetricData", "ec2:DescribeTags")

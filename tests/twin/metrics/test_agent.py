@@ -168,7 +168,8 @@ def test_lines_reach_the_declared_group_once_with_its_retention(
     logs = twin.api.client("logs", HOME)
     logs.create_log_group(logGroupName="/declared")
     logs.put_retention_policy(logGroupName="/declared", retentionInDays=30)
-    machine = machines(twin, "i-logs", allow("logs:CreateLogStream", "logs:PutLogEvents"))
+    streams = {"Resource": f"arn:aws:logs:{HOME}:{twin.api.endpoint.account}:log-group:/declared:*"}
+    machine = machines(twin, "i-logs", allow("logs:CreateLogStream", "logs:PutLogEvents", **streams))
     machine.write("/var/log/app.log", "first\n")
     agent = metrics.start_agent(machine, configured(machine, files(entry("/declared"))))
     agent.start()

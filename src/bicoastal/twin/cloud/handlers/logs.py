@@ -11,10 +11,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud import emulator, rights
 from bicoastal.twin.cloud.answers import Answer
 from bicoastal.twin.cloud.filter_patterns import PatternError, compiled, value_at
 from bicoastal.twin.cloud.handlers import metric_data
+from bicoastal.twin.cloud.rights import Check, Request
 
 Json = Any
 Handler = Callable[[Mapping[str, Json]], Answer]
@@ -37,6 +38,7 @@ def install() -> None:
             count(data["logGroupName"], data.get("logEvents") or ())
         return answer
 
+    rights.rules(RIGHTS)
     emulator.replace_in_service("cloudwatch_logs", "_put_log_events", put)
     for name in _READS:
         emulator.replace_in_service(
@@ -108,3 +110,15 @@ def _value(wanted: str, message: str) -> float | None:
         return float(wanted)
     except ValueError:
         return None
+
+
+def _stream(request: Request) -> Sequence[Check]:
+    """IAM is asked about the stream, of which a policy on `log-group:NAME:*` holds."""
+    group, stream = (str(request.data.get(name, "")) for name in ("logGroupName", "logStreamName"))
+    return [Check(request.arn("logs", f"log-group:{group}:log-stream:{stream}"))]
+
+
+RIGHTS = {
+    f"logs:{action}": _stream
+    for action in ("CreateLogStream", "DeleteLogStream", "DescribeLogStreams", "GetLogEvents", "PutLogEvents")
+}
