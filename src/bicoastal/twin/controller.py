@@ -125,7 +125,8 @@ class Loop(Generic[Key, Desired]):
             self._thread.join(deadline_s)
         self._workers.shutdown(wait=False, cancel_futures=True)
         with self._lock:
-            working = [future for future, _ in self._working.values()]
+            # One that never began is done for `wait` only when a worker sees that: there is none any more.
+            working = [future for future, _ in self._working.values() if not future.cancelled()]
         wait(working, deadline_s)
         self._controller.close()
 

@@ -6,16 +6,16 @@ the instance that it runs on, is decided here and nowhere else. Nothing here kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from bicoastal.twin.addresses import Addresses
 from bicoastal.twin.admission import Admission
 from bicoastal.twin.api import Api, Watcher
 from bicoastal.twin.authority import Authority
 from bicoastal.twin.automation.controller import Automation
-from bicoastal.twin.backups.controller import Backups
 from bicoastal.twin.balancers.controller import Balancers
 from bicoastal.twin.cloud.process import Cloud, Endpoint
 from bicoastal.twin.controller import Loop, Status
@@ -27,10 +27,10 @@ from bicoastal.twin.home import Home
 from bicoastal.twin.instances.controller import Instances
 from bicoastal.twin.metrics.controller import Metrics
 from bicoastal.twin.names.controller import Names
-from bicoastal.twin.names.front_door import FrontDoor
+from bicoastal.twin.names.front import FrontDoor
 from bicoastal.twin.pace import REAL, Pace
 from bicoastal.twin.processes import Leftover, end_leftovers
-from bicoastal.twin.wire import Wire
+from bicoastal.twin.wire import Place, Wire
 
 PLANES = ("databases", "instances", "fleets", "balancers", "names", "metrics", "automation", "backups")
 _PERIOD_S = 2.0
@@ -47,7 +47,7 @@ class Twin:
         self._pace = pace
         self._port = port
         self._ends = ExitStack()
-        self._loops: list[Loop[object, object]] = []
+        self._loops: list[Loop[Any, Any]] = []
         self.leftovers: list[Leftover] = []
         """What an earlier twin in this folder had left running, and was ended."""
 
@@ -95,11 +95,12 @@ class Twin:
 
     def _rooms(self, stack: ExitStack) -> None:
         ground = self.ground
-        admits = Admission(ground.api)
-        self.databases = Databases(ground, admits=admits)
+        self.admission = admits = Admission(ground.api)
+        stack.callback(admits.close)
         self.instances = Instances(
             ground, admits=admits, start_agent=lambda host, path: self.metrics.start_agent(host, path)
         )
+        self.databases = Databases(ground, admits=admits, place=self._place)
         self.fleets = Fleets(ground)
         self.balancers = Balancers(ground, admits=admits)
         self.metrics = Metrics(
@@ -110,28 +111,37 @@ class Twin:
         )
         self.names = Names(ground, admits=admits, alarm_state=self.metrics.alarm_state)
         self.automation = Automation(ground, find_host=self.instances.find)
-        self.backups = Backups(ground, databases=self.databases)
-        self.faults = Faults(ground, (self.databases, self.instances, self.fleets, self.balancers))
+        self.faults = Faults(
+            ground,
+            (self.databases, self.instances, self.fleets, self.balancers, self.names),
+            instances=self.instances,
+            databases=self.databases,
+        )
         self.front_door = FrontDoor(ground, self.names, port=self._port)
         for controller in (
-            self.databases, self.instances, self.fleets, self.balancers, self.automation, self.backups, self.names,
+            self.databases, self.instances, self.fleets, self.balancers, self.automation, self.names,
         ):  # fmt: skip
-            loop: Loop[object, object] = Loop(controller, _PERIOD_S)
+            loop: Loop[Any, Any] = Loop(controller, _PERIOD_S)  # type: ignore[arg-type]
             self._loops.append(loop)
             loop.start()
             stack.callback(loop.stop)
+        self.fleets.wake = self._loops[2].poke
         self.metrics.start()
         stack.callback(self.metrics.stop)
         self.front_door.start()
         stack.callback(self.front_door.stop)
-        watcher = Watcher(ground.api, self._changed(admits.changed))
+        watcher = Watcher(ground.api, self._changed)
         watcher.start()
         stack.callback(watcher.stop)
 
-    def _changed(self, stale: Callable[[], None]) -> Callable[[], None]:
-        def changed() -> None:
-            stale()
-            for loop in self._loops:
-                loop.poke()
+    def _changed(self) -> None:
+        self.admission.changed()
+        for loop in self._loops:
+            loop.poke()
 
-        return changed
+    def _place(self, owner: str) -> Place:
+        """Where a program of the twin runs, with the zone of its instance."""
+        kind, _, rest = owner.partition("/")
+        region, _, name = rest.partition("/")
+        host = self.instances.find(region, name) if kind == "instance" else None
+        return Place(region, host.zone if host is not None else "")

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bicoastal.twin.cloud import planes
+from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.process import ENDPOINT, Endpoint
 
 ACCOUNT = "111122223333"
@@ -113,6 +114,8 @@ def _watch(server: object, loop: asyncio.AbstractEventLoop) -> None:
     while sys.stdin.buffer.read(1):
         pass
     loop.call_soon_threadsafe(setattr, server, "should_exit", True)
+    # Who waits for a change is answered now, and holds nothing up.
+    CHANGES.bump()
 
 
 def _announce(folder: Path, endpoint: Endpoint) -> None:
