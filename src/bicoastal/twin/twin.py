@@ -115,13 +115,12 @@ class Twin:
             ground,
             (self.databases, self.instances, self.fleets, self.balancers, self.names),
             instances=self.instances,
-            databases=self.databases,
         )
         self.front_door = FrontDoor(ground, self.names, port=self._port)
         for controller in (
             self.databases, self.instances, self.fleets, self.balancers, self.automation, self.names,
         ):  # fmt: skip
-            loop: Loop[Any, Any] = Loop(controller, _PERIOD_S)  # type: ignore[arg-type]
+            loop: Loop[Any, Any] = Loop(controller, _PERIOD_S)
             self._loops.append(loop)
             loop.start()
             stack.callback(loop.stop)
