@@ -78,7 +78,7 @@ class Hardware:
                 )
             except ClientError as error:
                 # As the kit takes it: nobody waits for an instance that joins otherwise.
-                if "can not be signaled" not in str(error):
+                if "cannot be signaled" not in str(error):
                     raise
 
     def say(self, id_: str, **what: Any) -> None:

@@ -8,7 +8,7 @@ an update to the old properties like any other, has put it back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bicoastal.twin.cloud import emulator, planes
@@ -56,7 +56,7 @@ def await_created(record: Record, policies: Mapping[str, Json], resource: Resour
         if reason := refusal(heard, count, percent):
             raise Refused(reason)
         if missing:
-            resource.say(f"Failed to receive {missing} resource signal(s) within the specified duration")
+            resource.say(_silence(missing))
         if heard.successes < math.ceil(count * percent / 100):
             raise Refused(
                 f"Received {heard.successes} SUCCESS signal(s) out of {count}.  "
@@ -195,7 +195,10 @@ class RollingUpdate:
         self._await_new()
 
     def _replace(self, batch: list[Record], desired: int) -> None:
-        """End a batch; each is replaced as far as new ones are still missing."""
+        """End a batch; each is replaced as far as new ones are still missing.
+
+        As CloudFormation does, it does not wait until they have drained.
+        """
         anew = min(len(batch), max(desired - self._current(), 0))
         ids = [member["InstanceId"] for member in batch]
         self._resource.say(f"Terminating instance(s) [{', '.join(ids)}]; replacing with {anew} new instance(s).")
@@ -206,7 +209,6 @@ class RollingUpdate:
                     groups.retire(self._record, member, cause)
             self._size(int(self._record["DesiredCapacity"]) - (len(batch) - anew))
         self._launched += anew
-        self._wait("terminated", lambda: not any(_has(self._record, id_) for id_ in ids))
 
     def _size(self, desired: int) -> None:
         with LOCK:
@@ -236,10 +238,7 @@ class RollingUpdate:
         )
         if missing and not refusal(self._heard, self._total, self._percent):
             self._heard.give_up(missing)
-            self._resource.say(
-                f"Failed to receive {missing} resource signal(s) for the current batch.  Each resource signal timeout "
-                "is counted as a FAILURE."
-            )
+            self._resource.say(_silence(missing))
         if reason := refusal(self._heard, self._total, self._percent):
             raise Refused(reason)
         # One that has signalled before it was in service is no reason yet to end an old one.
@@ -263,6 +262,8 @@ class RollingUpdate:
         planes.wait_until(f"instances of {name} {what}", looked, planes.seconds(_STABLE_S) + _OWN_S)
 
 
-def _has(record: Record, id_: str) -> bool:
-    members: Iterable[Record] = tuple(record["Instances"])
-    return any(member["InstanceId"] == id_ for member in members)
+def _silence(missing: int) -> str:
+    return (
+        f"Failed to receive {missing} resource signal(s) for the current batch.  "
+        "Each resource signal timeout is counted as a FAILURE."
+    )

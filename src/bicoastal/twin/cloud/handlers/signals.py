@@ -1,7 +1,7 @@
 """SignalResource for Auto Scaling groups: instances tell CloudFormation how their start ended, while it waits for that.
 
 A signal is taken for a resource that waits and for no other; what is refused is refused in AWS's words, which the kit
-on the instances knows. Wait conditions stay ministack's.
+on the instances must know. Wait conditions stay ministack's.
 """
 
 from __future__ import annotations
@@ -178,4 +178,4 @@ def _signal(request: Mapping[str, Json], inner: Callable[[], Answer]) -> Answer:
 
 
 def _not_signaled(what: str, status: str) -> ServiceError:
-    return ServiceError("ValidationError", f"{what} is in {status} state and can not be signaled")
+    return ServiceError("ValidationError", f"{what} is in {status} state and cannot be signaled")
