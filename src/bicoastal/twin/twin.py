@@ -111,11 +111,7 @@ class Twin:
         )
         self.names = Names(ground, admits=admits, alarm_state=self.metrics.alarm_state)
         self.automation = Automation(ground, find_host=self.instances.find)
-        self.faults = Faults(
-            ground,
-            (self.databases, self.instances, self.fleets, self.balancers, self.names),
-            instances=self.instances,
-        )
+        self.faults = Faults(ground, (self.databases, self.instances, self.fleets, self.balancers, self.names))
         self.front_door = FrontDoor(ground, self.names, port=self._port)
         for controller in (
             self.databases, self.instances, self.fleets, self.balancers, self.automation, self.names,
