@@ -25,6 +25,7 @@ from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import INTERNET, Admits, balancer_name, instance_name
 
 _FREE_S = 5.0
+_BRIEF_S = 1.0
 _LOOK_S = 0.01
 
 
@@ -56,6 +57,7 @@ class Running:
         self._routed: dict[str, Group] = {}
         self._halted = False
         self._refused = 0
+        self._started_at = 0.0
 
     @property
     def _where(self) -> tuple[str, str]:
@@ -100,8 +102,13 @@ class Running:
                 self._report(desired, group, states)
 
     def revive(self) -> None:
-        """Start what has ended by itself. Raises SystemFault when it does not run."""
+        """Start what has ended by itself. Raises SystemFault when it does not run.
+
+        One that ended as soon as it began is left to the next round: there would be no end of it.
+        """
         with self._lock:
+            if time.monotonic() - self._started_at < _BRIEF_S:
+                return
             if not self._halted and self.desired is not None and self._envoy.pid is None:
                 self._start()
 
@@ -144,6 +151,7 @@ class Running:
 
     def _start(self) -> None:
         self._refused = 0
+        self._started_at = time.monotonic()
         self._envoy.start()
         pid = self._envoy.pid
         if pid is not None:

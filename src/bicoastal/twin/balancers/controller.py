@@ -48,6 +48,7 @@ class Balancers:
         self._place = Place(ground, admits, self._checker, self._nowhere.address)
         self._publisher = ThreadPoolExecutor(1, "twin-balancers-publisher")
         self._dirty: set[Hashable] = set()
+        self._observed: Mapping[Key, Balancer] = {}
 
     def observe(self) -> Mapping[Key, Balancer]:
         """What the API has, region by region."""
@@ -55,6 +56,7 @@ class Balancers:
         for region in self._ground.regions:
             everything = self._ground.api.report("elbv2.everything", region)
             found.update({(region, item.arn): item for item in balancers(region, everything)})
+        self._observed = found
         return found
 
     def running(self) -> set[Key]:
@@ -73,7 +75,13 @@ class Balancers:
             if key not in self._running:
                 self._running[key] = _Watched(self._ground, Running(self._place, *key))
             watched = self._running[key]
-        watched.running.converge(desired)
+        while True:
+            watched.running.converge(desired)
+            newest = self._observed.get(key)
+            if newest is None or newest is desired:
+                break
+            # It was observed meanwhile, and the loop does not come again for what it saw being worked on.
+            desired = newest
         watched.collect()
 
     def measurements(self) -> Iterable[Measurement]:
@@ -160,7 +168,16 @@ class _Watched:
                 for record in self._log.read():
                     self._minute.add(record)
                     self._access.add(desired, record)
+            self._count(desired)
             self._access.ship_when_due(desired)
+
+    def _count(self, desired: Balancer) -> None:
+        """The targets of each group, in their states."""
+        states = self.running.states
+        for group in desired.groups.values():
+            found = [state["State"] for (arn, _), state in states.items() if arn == group.arn]
+            if found:
+                self._minute.hosts(group.name, found.count("healthy"), found.count("unhealthy"))
 
     def ship(self) -> None:
         """What is left of the access log, at the end."""
@@ -176,12 +193,8 @@ class _Watched:
         if desired is None:
             return
         self.collect(0)
-        minute, self._minute = self._minute, Minute()
-        states = self.running.states
-        for group in desired.groups.values():
-            found = [state["State"] for (arn, _), state in states.items() if arn == group.arn]
-            if found:
-                minute.hosts(group.name, found.count("healthy"), found.count("unhealthy"))
+        with self._lock:
+            minute, self._minute = self._minute, Minute()
         acl = desired.web_acl or {}
         yield from minute.measurements(
             desired.region, desired.name, acl.get("VisibilityConfig", {}).get("MetricName", "")
