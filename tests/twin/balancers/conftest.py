@@ -51,7 +51,7 @@ def _nothing(*_: object) -> None:
 class Server:
     """A program on an instance, that answers with its name and what it was asked."""
 
-    def __init__(self, address: str, port: int, name: str) -> None:
+    def __init__(self, address: str, port: int, name: str, tls: ssl.SSLContext | None = None) -> None:
         self.name = name
         self.port = port
         self.health = 200
@@ -88,6 +88,8 @@ class Server:
 
         self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free")
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         # A client that goes before it has its answer is none.
         self._server.handle_error = _nothing
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -133,7 +135,9 @@ class Bench:
             "UnhealthyThresholdCount": 2,
         }
         name = f"{name}-{next(_numbers)}"
-        made = self.elb.create_target_group(Name=name, Protocol="HTTP", Port=port, VpcId="vpc-1", **{**checks, **more})
+        made = self.elb.create_target_group(
+            Name=name, Port=port, VpcId="vpc-1", **{"Protocol": "HTTP", **checks, **more}
+        )
         arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         if ids:
             self.elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": id_} for id_ in ids])
@@ -145,12 +149,12 @@ class Bench:
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
-    def server(self, id_: str, port: int = 8080, region: str = HOME) -> Server:
+    def server(self, id_: str, port: int = 8080, region: str = HOME, tls: ssl.SSLContext | None = None) -> Server:
         """A program on an instance, in the place of the one that an earlier test started."""
         for other in [item for item in self.servers if (item.name, item.port) == (id_, port)]:
             other.stop()
             self.servers.remove(other)
-        server = Server(self.ground.addresses.of(instance_name(region, id_)), port, id_)
+        server = Server(self.ground.addresses.of(instance_name(region, id_)), port, id_, tls)
         self.servers.append(server)
         return server
 

@@ -8,8 +8,9 @@ import ssl
 import pytest
 
 from bicoastal.twin.addresses import reachable_port
+from bicoastal.twin.authority import Authority
 from bicoastal.twin.balancers import tls
-from tests.twin.balancers.conftest import HOME, Bench, fixed, until
+from tests.twin.balancers.conftest import HOME, Bench, fixed, forward, until
 
 NAME = "orders.example.com"
 
@@ -95,6 +96,22 @@ def test_clients_that_speak_http_2_get_it(bench: Bench, secure: str) -> None:
     where = (bench.address(secure), reachable_port(443))
     with socket.create_connection(where) as plain, context.wrap_socket(plain, server_hostname=where[0]) as connection:
         assert connection.selected_alpn_protocol() == "h2"
+
+
+def test_targets_may_speak_tls_with_any_certificate(bench: Bench) -> None:
+    folder = bench.ground.home.certificates
+    stranger = Authority(folder / "stranger", "Nobody knows it")
+    stranger.issue(folder / "target.pem", folder / "target.key", ["nowhere.example.com"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "target.pem", folder / "target.key")
+    bench.server("i-1", 8443, tls=context)
+    balancer, group = (
+        bench.balancer(),
+        bench.group("app", "i-1", port=8443, Protocol="HTTPS", HealthCheckProtocol="HTTPS"),
+    )
+    bench.listener(balancer, forward(group))
+    bench.until_health(group, i_1="healthy")
+    assert bench.answers(balancer).body == "i-1"
 
 
 @pytest.mark.parametrize(

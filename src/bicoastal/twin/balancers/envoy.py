@@ -27,7 +27,7 @@ REQUESTS = "requests.log"
 """The file in its folder that has a line for each request."""
 _READY_S = 20.0
 _ANSWER_S = 2.0
-_DRAIN_S = 5
+_DRAIN_S = 30
 _STATISTICS = ("downstream_cx_active", "update_rejected")
 _FLUSH_MS = 200
 """How old a line of the log may become before it is in the file."""
