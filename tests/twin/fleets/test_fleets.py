@@ -23,6 +23,8 @@ def test_instances_are_spread_registered_and_tagged(place: Place) -> None:
     members = place.members(name)
     assert sorted(Counter(one["AvailabilityZone"] for one in members).values()) == [1, 2]
     assert place.ids(name) <= set(place.registered())
+    chosen = place.autoscaling.describe_auto_scaling_groups(Filters=[{"Name": "tag:cost-center", "Values": ["4711"]}])
+    assert [group["AutoScalingGroupName"] for group in chosen["AutoScalingGroups"]] == [name]
     instance = place.ec2.describe_instances(InstanceIds=[members[0]["InstanceId"]])["Reservations"][0]["Instances"][0]
     tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
     assert tags["aws:autoscaling:groupName"] == name

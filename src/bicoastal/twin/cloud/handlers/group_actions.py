@@ -43,7 +43,20 @@ def describe(request: Mapping[str, Json]) -> Mapping[str, Json]:
     """DescribeAutoScalingGroups."""
     names = request.get("AutoScalingGroupNames")
     found = [record for record in groups.groups() if not names or record["AutoScalingGroupName"] in names]
+    for condition in request.get("Filters", ()):
+        found = [record for record in found if _passes(record, condition["Name"], condition.get("Values", ()))]
     return {"AutoScalingGroups": Items("member", [_answer(record) for record in found])}
+
+
+def _passes(record: Record, name: str, values: list[str]) -> bool:
+    tags = {tag["Key"]: tag["Value"] for tag in record.get("Tags", ())}
+    if name == "tag-key":
+        return any(key in values for key in tags)
+    if name == "tag-value":
+        return any(value in values for value in tags.values())
+    if not name.startswith("tag:"):
+        raise invalid(f"Filter type {name} is not correct. Allowed Filter types are: tag-key, tag-value, tag:<key>")
+    return tags.get(name.removeprefix("tag:")) in values
 
 
 def _answer(record: Record) -> Record:
