@@ -47,7 +47,7 @@ case "$1 $2" in
 "cloudformation signal-resource")
     [ ! -e "$AWS_STAND_IN/settled" ] && exit 0
     echo "An error occurred (ValidationError) when calling the SignalResource operation:" \
-        "Stack:arn:aws:cloudformation:... is in UPDATE_COMPLETE state and can not be signaled" >&2
+        "Stack:arn:aws:cloudformation:... is in UPDATE_COMPLETE state and cannot be signaled" >&2
     exit 254 ;;
 esac
 echo "unknown call: $*" >&2

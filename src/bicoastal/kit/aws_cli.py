@@ -19,7 +19,7 @@ DEADLINE_S = 20.0
 DOWNLOAD_DEADLINE_S = 300.0
 
 
-_NOT_AWAITED = "can not be signaled"
+_NOT_AWAITED = "cannot be signaled"
 """CloudFormation's words for a stack whose operation has ended."""
 
 
