@@ -28,7 +28,11 @@ FUNCTIONS = {
     "ministack.core.iam_actions.extract_resource_arn": (
         "(service, method, path, headers, body, query_params, region, account_id)"
     ),
+    "ministack.core.iam_evaluator._gather_role_policies": "(role_name, account_id)",
+    "ministack.core.iam_evaluator._permissions_boundary": "(store, name, account_id)",
     "ministack.core.iam_evaluator._resolve_condition_key": "(key, ctx)",
+    "ministack.core.iam_evaluator.evaluate": "(ctx, policies, limits)",
+    "ministack.core.iam_evaluator.evaluate_resource_policy": "(doc, ctx, service, named_only, direct_only)",
     "ministack.core.iam_evaluator.caller_arn": "()",
     "ministack.core.iam_evaluator.enforce": (
         "(access_key_id, iam_action, service, region, resource_arn, service_context)"
@@ -56,7 +60,6 @@ FUNCTIONS = {
     "ministack.services.cloudformation.provisioners._cfn_wait_condition_definition": "(stack_name, logical_id)",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
     "ministack.services.cloudformation.provisioners._elbv2_listener_actions": "(props, lb_arn, prop)",
-    "ministack.services.cloudformation.provisioners._elbv2_load_balancer_delete": "(physical_id, props)",
     "ministack.services.cloudformation.provisioners._sm_secret_string": "(props)",
     "ministack.services.cloudformation.stacks._add_event": (
         "(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)"
@@ -98,6 +101,7 @@ FUNCTIONS = {
     "ministack.services.rds._format_time": None,
     "ministack.services.rds._instance_xml": "(i)",
     "ministack.services.rds._snapshot_xml": "(s)",
+    "ministack.services.sns.topic_policy_allows": "(topic_arn, service, source_arn, source_account)",
     "ministack.services.route53._build_health_check_el": "(parent, hc)",
     "ministack.services.route53._parse_health_check_config": "(el)",
     "ministack.services.scheduler._tick_schedules": "()",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from bicoastal.twin.databases.server import _working_in
-from tests.twin.databases.conftest import Running, kill, until
+from tests.twin.databases.conftest import HOME, Running, kill, until
 
 pytestmark = pytest.mark.postgres
 
@@ -66,6 +67,7 @@ def writing(twin: Running, name: str) -> Iterator[Writer]:
 
 def test_a_forced_failover_there_and_back_loses_nothing_behind_one_address(twin: Running) -> None:
     made = twin.create("orders", MultiAZ=True)
+    queue = _subscribed(twin, "orders")
     twin.synced("orders")
     zones = made["AvailabilityZone"], made["SecondaryAvailabilityZone"]
     assert zones[0] != zones[1]
@@ -81,6 +83,44 @@ def test_a_forced_failover_there_and_back_loses_nothing_behind_one_address(twin:
     assert writer.lost() == set()
     events = twin.rds().describe_events(SourceIdentifier="orders", SourceType="db-instance")["Events"]
     assert [event["Message"] for event in events].count("Multi-AZ instance failover completed") == 2
+    sqs = twin.ground.api.client("sqs", HOME)
+    told = [json.loads(item["Body"])["Message"] for item in sqs.receive_message(QueueUrl=queue)["Messages"]]
+    assert json.loads(told[0])["Source ID"] == "orders"
+
+
+def _subscribed(twin: Running, name: str) -> str:
+    """A queue that a topic fills with the instance's failovers."""
+    api = twin.ground.api
+    sns, sqs = api.client("sns", HOME), api.client("sqs", HOME)
+    topic = sns.create_topic(Name="events")["TopicArn"]
+    queue: str = sqs.create_queue(QueueName="events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    open_to_it = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [open_to_it]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    template = {
+        "Resources": {
+            "Events": {
+                "Type": "AWS::RDS::EventSubscription",
+                "Properties": {
+                    "SnsTopicArn": topic,
+                    "SourceType": "db-instance",
+                    "SourceIds": [name],
+                    "EventCategories": ["failover"],
+                },
+            }
+        }
+    }
+    cloudformation = api.client("cloudformation", HOME)
+    cloudformation.create_stack(StackName="events", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="events", WaiterConfig={"Delay": 1})
+    return queue
 
 
 def test_a_primary_that_is_killed_is_replaced_by_its_standby(twin: Running) -> None:
@@ -133,3 +173,15 @@ def test_a_standby_comes_and_goes_as_it_is_asked_for(twin: Running) -> None:
     assert "SecondaryAvailabilityZone" not in twin.available("orders")
     assert not standby.server.exists
     twin.query("orders", "INSERT INTO kept VALUES (2)")
+
+
+def test_a_primary_that_hangs_is_replaced_by_its_standby(twin: Running) -> None:
+    made = twin.create("orders", MultiAZ=True)
+    found = twin.synced("orders")
+    with writing(twin, "orders") as writer:
+        writer.more()
+        for pid in _working_in(found.primary.data):
+            os.kill(pid, signal.SIGSTOP)
+        until("the zone changes", lambda: twin.describe("orders")["AvailabilityZone"] != made["AvailabilityZone"])
+        writer.more()
+    assert writer.lost() == set()

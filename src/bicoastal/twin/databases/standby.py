@@ -53,6 +53,10 @@ class Standby:
         alive = self.server.pid is not None and state.rejoin == ""
         return alive and (state.synced or self._of.nodes[state.primary].follows)
 
+    def calm(self, *, wanted: bool) -> bool:
+        """Whether there is nothing to do for it soon."""
+        return (not wanted and not self.server.exists) or (wanted and self.may_take_over and self._streams())
+
     def converge(self, *, wanted: bool) -> None:
         """Make it so. Raises SystemFault where it cannot be, now."""
         if not wanted:

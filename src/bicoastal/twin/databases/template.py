@@ -15,7 +15,8 @@ from typing import LiteralString
 
 from bicoastal.twin.authority import Authority
 from bicoastal.twin.databases import settings
-from bicoastal.twin.databases.server import Passwords, Programs, Server, copy, literal
+from bicoastal.twin.databases.programs import Programs, copy
+from bicoastal.twin.databases.server import Passwords, Server, literal
 from bicoastal.twin.home import Home
 
 _MONITORED = (

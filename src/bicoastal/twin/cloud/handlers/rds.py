@@ -1,4 +1,4 @@
-"""RDS for PostgreSQL: instances, replicas across regions, promotion, and event subscriptions.
+"""RDS for PostgreSQL in CloudFormation: instances, replicas across regions, and promotion.
 
 Promotion is what CloudFormation does when `SourceDBInstanceIdentifier` goes away; it is refused where RDS refuses it
 (design D2). What is kept here is what the API says; a controller makes databases of it, and stacks wait for that.
@@ -6,17 +6,16 @@ Promotion is what CloudFormation does when `SourceDBInstanceIdentifier` goes awa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from bicoastal.twin.cloud import emulator, planes
-from bicoastal.twin.cloud.answers import Items
-from bicoastal.twin.cloud.handlers import rds_actions, rds_reports
+from bicoastal.twin.cloud.handlers import rds_actions, rds_events, rds_reports
 from bicoastal.twin.cloud.handlers import rds_records as records
 from bicoastal.twin.cloud.handlers.rds_births import create_instance
 from bicoastal.twin.cloud.handlers.rds_records import IN_PLACE, Record
 from bicoastal.twin.cloud.handlers.rds_snapshots import take_snapshot
-from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, ServiceError, Wanted
+from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, Wanted
 
 Json = Any
 
@@ -130,69 +129,8 @@ def _attributes(record: Record) -> dict[str, str]:
     }
 
 
-class EventSubscription(ResourceType):
-    """Events of sources, to a topic."""
-
-    type = "AWS::RDS::EventSubscription"
-
-    def create(self, wanted: Wanted) -> Made:
-        """Subscribe. RDS refuses sources that are not there, and categories that the source type does not have."""
-        name = wanted.name("SubscriptionName", lowercase=True, max_len=255)
-        if name in SUBSCRIPTIONS:
-            raise ServiceError("SubscriptionAlreadyExist", f"Subscription {name} already exists.")
-        self._put(name, wanted)
-        return Made(name)
-
-    def update(self, id_: str, was: Wanted, wanted: Wanted) -> Made:
-        """Sources, categories and topic change."""
-        self._put(id_, wanted)
-        return Made(id_)
-
-    def delete(self, id_: str, was: Wanted) -> None:
-        """End it."""
-        SUBSCRIPTIONS.pop(id_, None)
-
-    def _put(self, name: str, wanted: Wanted) -> None:
-        kind = wanted.get("SourceType")
-        sources = wanted.get("SourceIds") or []
-        if sources and not kind:
-            raise ServiceError("InvalidParameterCombination", "SourceType is required with SourceIds.")
-        if kind == "db-instance":
-            for source in sources:
-                if source not in emulator.store("rds", "_instances"):
-                    raise ServiceError("SourceNotFound", f"Source {source} not found.", 404)
-        SUBSCRIPTIONS[name] = {
-            "CustSubscriptionId": name,
-            "CustomerAwsId": emulator.account(),
-            "SnsTopicArn": wanted.get("SnsTopicArn"),
-            "Status": "active",
-            "SourceType": kind,
-            "SourceIdsList": list(sources),
-            "EventCategoriesList": list(wanted.get("EventCategories") or ()),
-            "Enabled": wanted.get("Enabled", True),
-            "EventSubscriptionArn": f"arn:aws:rds:{emulator.region()}:{emulator.account()}:es:{name}",
-        }
-
-
-def _describe_subscriptions(request: Mapping[str, Json]) -> Mapping[str, Json]:
-    name = request.get("SubscriptionName")
-    if name and name not in SUBSCRIPTIONS:
-        raise ServiceError("SubscriptionNotFound", f"Subscription {name} not found.", 404)
-    found = [record for key, record in SUBSCRIPTIONS.items() if name in (None, key)]
-    return {"EventSubscriptionsList": Items("EventSubscription", [_subscription_answer(record) for record in found])}
-
-
-def _subscription_answer(record: Record) -> Record:
-    return {
-        **record,
-        "SourceIdsList": Items("SourceId", record["SourceIdsList"]),
-        "EventCategoriesList": Items("EventCategory", record["EventCategoriesList"]),
-    }
-
-
-SUBSCRIPTIONS = emulator.new_table("rds_event_subscriptions")
-TYPES = (Instance(), EventSubscription())
-ACTIONS = {"DescribeEventSubscriptions": _describe_subscriptions, **rds_actions.ACTIONS}
+TYPES = (Instance(), rds_events.EventSubscription())
+ACTIONS = {**rds_events.ACTIONS, **rds_actions.ACTIONS}
 REPORTS = rds_reports.REPORTS
 QUESTIONS = rds_reports.QUESTIONS
 complete_answers = rds_actions.complete_answers

@@ -8,7 +8,6 @@ controller says that it is so; without it, what was asked is so at once. Nothing
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,7 +53,6 @@ _SETTLES = {
     "starting": "available",
     "stopping": "stopped",
 }
-_EVENTS_KEPT = 500
 
 
 def instance(id_: str) -> Record:
@@ -273,18 +271,3 @@ def put_tags(record: Record, tags: Mapping[str, str]) -> None:
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     record["TagList"] = listed
     emulator.store("rds", "_tags")[record["DBInstanceArn"]] = listed
-
-
-def put_event(record: Record, message: str, *categories: str) -> None:
-    """Something that DescribeEvents tells of it."""
-    events = emulator.store("rds", "_events")
-    for key in list(events)[:-_EVENTS_KEPT]:
-        del events[key]
-    events[secrets.token_hex(16)] = {
-        "SourceIdentifier": record["DBInstanceIdentifier"],
-        "SourceType": "db-instance",
-        "SourceArn": record["DBInstanceArn"],
-        "Message": message,
-        "Date": time.time(),
-        "EventCategories": list(categories),
-    }

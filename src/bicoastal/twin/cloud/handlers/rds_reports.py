@@ -7,6 +7,7 @@ from typing import Any
 
 from bicoastal.twin.cloud import emulator
 from bicoastal.twin.cloud.handlers import rds_records as records
+from bicoastal.twin.cloud.handlers.rds_events import put_event
 from bicoastal.twin.cloud.handlers.rds_records import Record
 from bicoastal.twin.cloud.registry import ServiceError
 
@@ -91,7 +92,7 @@ def _told(said: Mapping[str, Json]) -> None:
     if said.get("operation") and (record.get("_Operation") or {}).get("id") == said["operation"]:
         del record["_Operation"]
     if said.get("event"):
-        records.put_event(record, said["event"], *said.get("categories", ()))
+        put_event(record, said["event"], *said.get("categories", ()))
     if "settled" in said:
         records.settle(record, int(said["settled"]))
 
