@@ -30,6 +30,7 @@ STOP_S = 10.0
 _KILL_S = 5.0
 _POLL_S = 0.01
 _LOG_LINES = 5
+_STAT_BYTES = 4096
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _spawner = ThreadPoolExecutor(1, "twin-spawner")
 """The kernel's signal on the parent's death is bound to the thread that forked: this one lives as long as we do."""
@@ -61,11 +62,11 @@ def members_by_owner() -> dict[str, list[int]]:
     """The living processes of each owner's programs."""
     owners = dict(_running)
     found: dict[str, list[int]] = {}
-    for item in Path("/proc").iterdir():
-        if item.name.isdecimal() and (fields := _stat(int(item.name))) and fields[0] not in "ZX":
+    for name in os.listdir("/proc"):  # noqa: PTH208 - for each connection, and ten times as fast as Path
+        if name.isdecimal() and (fields := _stat(int(name))) and fields[0] not in "ZX":
             owner = owners.get(int(fields[3]))
             if owner:
-                found.setdefault(owner, []).append(int(item.name))
+                found.setdefault(owner, []).append(int(name))
     return found
 
 
@@ -149,12 +150,14 @@ class Process:
         """SIGKILL to it and all of its session's children: as a machine that is gone."""
         if self._child is None:
             return
-        for pid in _session(self._child.pid):
+        left = _session(self._child.pid)
+        for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_KILL_S)
-        _await_empty(self._child.pid)
+        if left:
+            _await_empty(self._child.pid)
         _running.pop(self._child.pid, None)
         if self._entry is not None:
             self._entry.unlink(missing_ok=True)
@@ -285,7 +288,7 @@ def _identity(pid: int) -> str:
 
 def _session(leader: int) -> tuple[int, ...]:
     """The living processes of a session."""
-    pids = (int(item.name) for item in Path("/proc").iterdir() if item.name.isdecimal())
+    pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - at each program's end
     return tuple(pid for pid in pids if (fields := _stat(pid)) and fields[3] == str(leader) and fields[0] not in "ZX")
 
 
@@ -298,9 +301,15 @@ def _await_empty(leader: int) -> None:
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat behind the name, which may hold blanks: state, parent, group, session, ..."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return []
+    try:
+        return os.read(file, _STAT_BYTES).decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+    finally:
+        os.close(file)
 
 
 def _boot() -> str:

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from bicoastal.twin.interfaces import Usage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FRESH_S = 0.2
+_STAT_BYTES = 4096
 _lock = threading.Lock()
 _seen: tuple[float, dict[int, list[int]]] = (float("-inf"), {})
 
@@ -35,9 +35,15 @@ class Times:
 def times(pid: int) -> Times | None:
     """Read /proc/PID/stat; also of one that has ended and is not reaped."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return None
+    try:
+        fields = os.read(file, _STAT_BYTES).decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    finally:
+        os.close(file)
     cpu = sum(int(field) for field in fields[11:15])
     return Times(int(fields[3]), int(fields[1]), cpu / _TICKS, int(fields[21]) * _PAGE)
 
