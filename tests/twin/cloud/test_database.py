@@ -89,6 +89,13 @@ def _promoting_twice_fails(walker: Walker) -> None:
 
 
 def _everything_is_deleted(walker: Walker) -> None:
+    for region in (HOME, STANDBY):
+        elbv2 = walker.account.client("elbv2", region)
+        for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
+            elbv2.modify_load_balancer_attributes(
+                LoadBalancerArn=balancer["LoadBalancerArn"],
+                Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
+            )
     for entry in reversed(walker.manifest.stacks):
         if entry.id.startswith("database/"):
             break
