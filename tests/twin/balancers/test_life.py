@@ -146,6 +146,19 @@ def test_another_twin_in_the_folder_finds_what_there_was(folder: Path) -> None:
         assert second.answers(balancer).body == "still here"
 
 
+def test_one_that_is_protected_is_not_deleted(bench: Bench) -> None:
+    balancer = bench.balancer()
+    protection = {"Key": "deletion_protection.enabled", "Value": "true"}
+    bench.elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=[protection])
+    with pytest.raises(bench.elb.exceptions.OperationNotPermittedException, match="deletion protection is enabled"):
+        bench.elb.delete_load_balancer(LoadBalancerArn=balancer)
+    protection["Value"] = "false"
+    bench.elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=[protection])
+    bench.elb.delete_load_balancer(LoadBalancerArn=balancer)
+    left = bench.elb.describe_load_balancers()["LoadBalancers"]
+    assert balancer not in {item["LoadBalancerArn"] for item in left}
+
+
 def test_two_start_at_once_and_share_nothing(bench: Bench) -> None:
     arns = [bench.balancer() for _ in range(3)]
     threads = [threading.Thread(target=lambda arn=arn: bench.listener(arn, fixed(arn))) for arn in arns]

@@ -18,11 +18,12 @@ from bicoastal.twin.cloud import answers, emulator, planes, registry
 from bicoastal.twin.cloud.answers import Items
 from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.handlers import targets
-from bicoastal.twin.cloud.registry import ResourceType, Wanted
+from bicoastal.twin.cloud.registry import ResourceType, ServiceError, Wanted
 
 Json = Any
 Record = dict[str, Json]
 
+_PROTECTION = "deletion_protection.enabled"
 _READY_S = 120.0
 """In which a load balancer answers, or its stack fails."""
 TYPES: tuple[ResourceType, ...] = ()
@@ -219,16 +220,24 @@ def _places() -> None:
 
 
 def _deletion() -> None:
-    """A load balancer's listeners and rules go with it, and its target groups have none any more."""
-    actions = emulator.of_service("alb", "_ACTION_MAP")
-    inner = actions["DeleteLoadBalancer"]
-    remove = emulator.provisioners()._elbv2_load_balancer_delete
+    """A load balancer takes its listeners and rules along; one that is protected stays."""
+    handler = emulator.provisioners()._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]
+    remove = handler["delete"]
 
-    def delete(parameters: Mapping[str, Json]) -> Json:
-        remove(str(answers.unflatten(parameters).get("LoadBalancerArn", "")), {})
-        return inner(parameters)
+    def unprotected(arn: str, properties: Mapping[str, Json]) -> None:
+        if arn in emulator.store("alb", "_lbs") and _attributes("_lb_attrs", arn).get(_PROTECTION) == "true":
+            raise ServiceError(
+                "OperationNotPermitted",
+                f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
+            )
+        remove(arn, properties)
 
-    actions["DeleteLoadBalancer"] = delete
+    def action(request: Mapping[str, Json]) -> Mapping[str, Json]:
+        unprotected(str(request.get("LoadBalancerArn", "")), {})
+        return {}
+
+    handler["delete"] = unprotected
+    registry.query_actions("alb", NAMESPACE, {"DeleteLoadBalancer": action})
 
 
 def _activation() -> None:
