@@ -7,6 +7,7 @@ over HTTP would wait for itself, so handlers call services in the process.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -22,7 +23,16 @@ Table = MutableMapping[Any, Json]
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "SERVICE_HANDLERS", "_get_module"),
     "ministack.core.iam_actions": ("extract_iam_action", "extract_resource_arn"),
-    "ministack.core.iam_evaluator": ("_resolve_condition_key", "caller_arn", "enforce"),
+    "ministack.core.iam_evaluator": (
+        "EvalContext",
+        "_gather_role_policies",
+        "_permissions_boundary",
+        "_resolve_condition_key",
+        "caller_arn",
+        "enforce",
+        "evaluate",
+        "evaluate_resource_policy",
+    ),
     "ministack.core.persistence": ("save_state", "load_state"),
     "ministack.core.responses": (
         "get_account_id",
@@ -178,6 +188,33 @@ def replace_condition_keys(resolve: Callable[[Callable[..., Any], str, Any], Any
     module._resolve_condition_key = lambda key, context: resolve(inner, key, context)
 
 
+def role_may(role: str, action: str, resource: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a role's policies, within its boundary, allow what a service does for it without a call."""
+    module, name = _module("ministack.core.iam_evaluator"), role.rpartition("/")[2]
+    policies = module._gather_role_policies(name, account())
+    limits = module._permissions_boundary(store("iam", "_roles"), name, account())
+    return bool(module.evaluate(_context(role, action, resource, keys), policies, *limits).decision == "Allow")
+
+
+def denied_by(policy: Any, role: str, action: str, resource: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a resource's own policy denies that to a role."""
+    context = _context(role, action, resource, keys)
+    found = _module("ministack.core.iam_evaluator").evaluate_resource_policy(policy, context)
+    return bool(found.decision == "Deny")
+
+
+def _context(role: str, action: str, resource: str, keys: Mapping[str, Any]) -> Any:
+    return _module("ministack.core.iam_evaluator").EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=account(),
+        action=action,
+        resource_arn=resource,
+        region=region(),
+        service_context={name.lower(): value for name, value in keys.items()},
+    )
+
+
 def caller() -> str:
     """The ARN of who makes the request that is being answered."""
     return str(_module("ministack.core.iam_evaluator").caller_arn())
@@ -265,6 +302,14 @@ def load() -> None:
     for name, kept in (_module("ministack.core.persistence").load_state(_STATE) or {}).items():
         if name in _OURS:
             _OURS[name].update(kept)
+
+
+async def stacks_settled() -> None:
+    """Wait until no stack of any region is in progress."""
+    table = of_service("cloudformation", "_stacks")
+    while any(stack.get("StackStatus", "").endswith("_IN_PROGRESS") and "REVIEW" not in stack["StackStatus"]
+              for stack in list(table._data.values())):  # fmt: skip
+        await asyncio.sleep(0.05)
 
 
 def save() -> None:

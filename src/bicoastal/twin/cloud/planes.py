@@ -6,6 +6,7 @@ for that as CloudFormation does.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -13,6 +14,7 @@ from bicoastal.twin.cloud.schemas import Refused
 
 _LOOK_S = 0.02
 _attached: set[str] = set()
+_ended = threading.Event()
 _pace_factor = 1.0
 
 
@@ -30,7 +32,12 @@ def seconds(template_s: float) -> float:
 
 def attached(name: str) -> bool:
     """Whether one does."""
-    return name in _attached
+    return name in _attached and not _ended.is_set()
+
+
+def end() -> None:
+    """The controllers are gone: nobody waits for them any more, and what waited for them has failed."""
+    _ended.set()
 
 
 def wait_until(what: str, condition: Callable[[], bool], deadline_s: float) -> None:
@@ -40,6 +47,8 @@ def wait_until(what: str, condition: Callable[[], bool], deadline_s: float) -> N
     """
     end = time.monotonic() + deadline_s
     while not condition():
+        if _ended.is_set():
+            raise Refused(f"{what}: the twin ended meanwhile (ServiceUnavailable)")
         if time.monotonic() > end:
             raise Refused(f"{what}: not so after {deadline_s:.0f} s (NotStabilized)")
         time.sleep(_LOOK_S)

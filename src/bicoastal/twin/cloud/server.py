@@ -7,6 +7,7 @@ input closes, saving its state. It prints nothing: what it has to say goes to th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -22,6 +23,8 @@ from bicoastal.twin.cloud.process import ENDPOINT, Endpoint
 
 ACCOUNT = "111122223333"
 """Of the kind that AWS uses in its own examples: no real account."""
+SETTLE_S = 5.0
+"""For stacks in progress when the twin ends; below what its parent gives this process before it is killed."""
 _CREDENTIALS = "credentials.json"
 
 
@@ -110,9 +113,18 @@ async def _serve(folder: Path, endpoint: Endpoint, listener: socket.socket) -> N
 
 
 def _watch(server: object, loop: asyncio.AbstractEventLoop) -> None:
-    """End with the parent: its side of the pipe closes, however it ended."""
+    """End with the parent: its side of the pipe closes, however it ended.
+
+    What stacks have begun is ended first: without their controllers they fail and roll back, and are kept as AWS would
+    have left them, not half-way.
+    """
+    from bicoastal.twin.cloud import emulator  # noqa: PLC0415
+
     while sys.stdin.buffer.read(1):
         pass
+    planes.end()
+    with contextlib.suppress(TimeoutError):
+        asyncio.run_coroutine_threadsafe(emulator.stacks_settled(), loop).result(SETTLE_S)
     loop.call_soon_threadsafe(setattr, server, "should_exit", True)
     # Who waits for a change is answered now, and holds nothing up.
     CHANGES.bump()
