@@ -144,8 +144,15 @@ class Gateway:
             self._record(call, "abandoned", started)
             raise
         self._record(call, outcome, started)
+        if fault is None and outcome != "abandoned" and changes_state(call.action):
+            self._tell_trails(call, body, outcome)
         if outcome == "ok" and changes_state(call.action):
             CHANGES.bump()
+
+    def _tell_trails(self, call: Identity, body: bytes, outcome: str) -> None:
+        from bicoastal.twin.cloud.handlers.trail import seen  # noqa: PLC0415 - it loads ministack
+
+        seen(call.service, call.region, call.action, body, outcome)
 
     def _is_service(self, scope: Scope) -> bool:
         wanted = (SERVICE_HEADER.encode(), self._token.encode())
