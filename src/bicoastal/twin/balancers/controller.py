@@ -123,11 +123,13 @@ class Balancers:
 
     def _remove(self, key: Key) -> None:
         with self._lock:
-            watched = self._running.pop(key, None)
+            watched = self._running.get(key)
         if watched is not None:
             watched.running.close()
             watched.ship()
             shutil.rmtree(watched.running.envoy.folder, ignore_errors=True)
+        with self._lock:
+            self._running.pop(key, None)
         for name in (balancer_name(*key), f"{balancer_name(*key)}/inside"):
             self._ground.addresses.forget(name)
 
