@@ -107,6 +107,8 @@ class Loop(Generic[Key, Desired]):
         self._thread = threading.Thread(target=self._run, name=f"twin-{controller.name}", daemon=True)
         self._working: dict[Key, tuple[Future[None], float]] = {}
         self._troubles: dict[Key | None, Trouble] = {}
+        self._overtaken: set[Key] = set()
+        """Keys that were being converged when they were observed anew."""
         self._rounds = 0
 
     def start(self) -> None:
@@ -162,6 +164,7 @@ class Loop(Generic[Key, Desired]):
             self._working = {key: work for key, work in self._working.items() if not work[0].done()}
             for gone in [key for key in self._troubles if key is not None and key not in keys]:
                 del self._troubles[gone]
+            self._overtaken.update(key for key in keys if key in self._working)
             for key in keys:
                 trouble = self._troubles.get(key)
                 if key not in self._working and (trouble is None or self._clock() >= trouble.until):
@@ -176,6 +179,12 @@ class Loop(Generic[Key, Desired]):
             self._failed(key, error)
         else:
             self._worked(key)
+        with self._lock:
+            self._working.pop(key, None)
+            overtaken = key in self._overtaken
+            self._overtaken.discard(key)
+        if overtaken:
+            self.poke()
 
     def _failed(self, key: Key | None, error: Exception) -> None:
         text = str(error) if isinstance(error, BicoastalError) else f"{type(error).__name__}: {error}"
