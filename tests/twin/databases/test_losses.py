@@ -138,7 +138,7 @@ def test_a_twin_that_was_killed_finds_its_databases_and_all_that_was_acknowledge
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert up.stdout is not None
     written = 0

@@ -13,6 +13,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import LiteralString
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.databases import settings
@@ -60,7 +61,7 @@ class Instance:
         self._lock = threading.Lock()
         self._looks = 0
         self._pending = False
-        self._answered = time.monotonic()
+        self._silent_since: float | None = None
         self._calm_until = 0.0
 
     @property
@@ -162,23 +163,19 @@ class Instance:
     def _furnish(self, wanted: Wanted) -> None:
         """The master, who is no superuser, and the database."""
         primary, passwords = self.primary, self.site.passwords
-        names = {"master": wanted.master, "role": settings.ADMINISTRATORS, "database": wanted.database}
         verifier = primary.verifier(passwords, wanted.master, wanted.password)
-        for statement in (
-            literal(
-                "CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD {_password} IN ROLE {role}",
-                _password=verifier,
-                master=wanted.master,
-                role=settings.ADMINISTRATORS,
-            ),
-            literal("ALTER DATABASE postgres OWNER TO {master}", master=wanted.master),
-            *(
-                [literal("CREATE DATABASE {database} OWNER {master}", master=wanted.master, database=wanted.database)]
-                if names["database"] not in ("", "postgres")
-                else []
-            ),
-        ):
-            primary.ask(passwords, statement)
+
+        def say(template: LiteralString, **values: str) -> None:
+            primary.ask(passwords, literal(template, master=wanted.master, **values))
+
+        say(
+            "CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD {_password} IN ROLE {role}",
+            _password=verifier,
+            role=settings.ADMINISTRATORS,
+        )
+        say("ALTER DATABASE postgres OWNER TO {master}")
+        if wanted.database not in ("", "postgres"):
+            say("CREATE DATABASE {database} OWNER {master}", database=wanted.database)
 
     def _operate(self, wanted: Wanted) -> None:
         """A reboot that was asked for, once."""
@@ -211,11 +208,13 @@ class Instance:
         """A server that has ended is started again; or the standby takes over, where it loses nothing by it."""
         if self.primary.pid is not None:
             if self.primary.answers(self.site.passwords):
-                self._answered = time.monotonic()
+                self._silent_since = None
                 return
-            if time.monotonic() - self._answered < HUNG_S:
+            self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - self._silent_since < HUNG_S:
                 raise SystemFault(f"{self.primary.name} does not answer.\n    -> See {self.primary.log}.")
             self.primary.kill()
+        self._silent_since = None
         if self.standby.may_take_over:
             self._fail_over(clean=False)
         else:
@@ -224,7 +223,7 @@ class Instance:
     def _start(self) -> None:
         self.configure(self.state.primary)
         self.primary.start(self.site.passwords, [self.endpoint.address])
-        self._pending, self._looks, self._answered = False, 0, time.monotonic()
+        self._pending, self._looks = False, 0
 
     def _fail_over(self, *, clean: bool, operation: str = "") -> None:
         """The standby serves, and the server that did becomes the standby."""
@@ -244,7 +243,6 @@ class Instance:
             self.configure(state.primary)
             if not replica:
                 self.primary.promote(self.site.passwords)
-        self._answered = time.monotonic()
         self.tell("Multi-AZ instance failover completed", "failover")
         self._tell_zones()
 
@@ -304,6 +302,9 @@ class Instance:
     def _put_password(self, wanted: Wanted) -> None:
         if wanted.password_version == self.state.password_version or self.primary.follows:
             return
+        if wanted.multi_az and self.standby.server.exists:
+            # A commit that waited for a standby that is gone would keep us from seeing to that.
+            self.standby.converge(wanted=True)
         verifier = self.primary.verifier(self.site.passwords, wanted.master, wanted.password)
         self.primary.ask(
             self.site.passwords,

@@ -24,7 +24,7 @@ SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 FROM pg_r
 """
 _ON_A_REPLICA = "SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8"
 """As RDS defines it: on a source where nothing is committed it grows."""
-HEARTBEAT = "SELECT pg_current_xact_id()"
+HEARTBEAT = "SELECT set_config('synchronous_commit', 'off', true), pg_current_xact_id()"
 """RDS commits something of its own every five minutes, which is why ReplicaLag reads that much on an idle source."""
 
 

@@ -42,6 +42,7 @@ _POLL_S = 0.01
 _STATEMENT = "-c statement_timeout=10s"
 _ANSWER_S = 15.0
 """One that does not even end a statement after its time is not there any more, though its process may be."""
+_PROBE_S = 3.0
 
 Row = tuple[Any, ...]
 
@@ -66,9 +67,11 @@ class Upstream:
 class Session(psycopg.Connection[Row]):
     """One that does not wait for ever for a server that was stopped in its tracks: no packet of it says so."""
 
+    patience_s = _ANSWER_S
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's, with a deadline."""
-        return super().wait(gen, interval, _ANSWER_S if timeout is None else timeout)
+        return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
 
 
 class Server:
@@ -262,7 +265,7 @@ class Server:
     def answers(self, passwords: Passwords) -> bool:
         """Whether it runs and takes a statement."""
         try:
-            return self.pid is not None and bool(self.ask(passwords, "SELECT true"))
+            return self.pid is not None and bool(self.ask(passwords, "SELECT true", within_s=_PROBE_S))
         except SystemFault:
             return False
 
@@ -271,12 +274,19 @@ class Server:
         if not self.ask(passwords, f"SELECT pg_promote(true, {PROMOTE_S})")[0][0]:
             raise SystemFault(f"{self.name}: not promoted after {PROMOTE_S} s.\n    -> See {self.log}.")
 
-    def ask(self, passwords: Passwords, statement: str | sql.Composed, *parameters: object) -> list[Row]:
+    def ask(
+        self,
+        passwords: Passwords,
+        statement: str | sql.Composed,
+        *parameters: object,
+        within_s: float = _ANSWER_S,
+    ) -> list[Row]:
         """Run a statement as the superuser. Raises SystemFault when it cannot be run."""
         with self._lock:
             try:
                 if self._session is None or self._session.closed:
                     self._session = self.connect(settings.SUPERUSER, passwords.superuser, "postgres")
+                self._session.patience_s = within_s
                 query = statement.encode() if isinstance(statement, str) else statement
                 cursor = self._session.execute(query, parameters or None)
                 return cursor.fetchall() if cursor.description else []
