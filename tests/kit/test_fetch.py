@@ -70,10 +70,42 @@ def test_another_content_is_refused_and_the_old_one_stays(instance: Instance, tm
     assert sorted(path.name for path in instance.config.root.iterdir()) == ["app", "ca"]
 
 
-def test_an_archive_that_leaves_its_folder_is_refused(instance: Instance) -> None:
+def _link(name: str, target: str) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = tarfile.SYMTYPE, target
+    return made
+
+
+def _device(name: str) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type = tarfile.CHRTYPE
+    return made
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [tarfile.TarInfo("../outside")],
+        [tarfile.TarInfo("/outside")],
+        [tarfile.TarInfo("a/../../outside")],
+        [_link("link", "../../outside")],
+        [_link("link", "/etc/passwd")],
+        [
+            _link("a/here", "."),
+            _link("a/here/here", "."),
+            _link("a/here/here/out", "../../.."),
+            tarfile.TarInfo("a/out/x"),
+        ],
+        [_link("folder", "other"), tarfile.TarInfo("folder/x")],
+        [_device("null")],
+    ],
+    ids=lambda members: members[-1].name,
+)
+def test_an_archive_that_leaves_its_folder_is_refused(instance: Instance, members: list[tarfile.TarInfo]) -> None:
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("../outside"))
+        for member in members:
+            archive.addfile(member)
     data = gzip.compress(plain.getvalue())
     ship(instance, data, hashlib.sha256(plain.getvalue()).hexdigest()[:16])
     done = instance.kit("fetch")
