@@ -14,10 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bicoastal.blueprint.stacks import compose
-from bicoastal.cfn.manifest import Manifest
 from bicoastal.twin.ground import ground
 from bicoastal.twin.pace import Pace
 from bicoastal.twin.processes import end_leftovers
+from tests.support.closure import closure
 from tests.support.cloudformation import Account, Walker, until
 from tests.support.specs import spec
 from tests.twin.automation.conftest import HOME, STANDBY, Room
@@ -28,25 +28,6 @@ TAG = "bicoastal:emergency-access"
 NAME = "orders-production"
 QUICK = Pace("of this test", 100)
 """Five minutes of access last three seconds."""
-
-
-def _closure(manifest: Manifest, *wanted: str) -> Manifest:
-    """Those stacks and what they need."""
-    by_id = {entry.id: entry for entry in manifest.stacks}
-    found: set[str] = set()
-    todo = list(wanted)
-    while todo:
-        id_ = todo.pop()
-        if id_ not in found:
-            found.add(id_)
-            todo += by_id[id_].needs
-    return Manifest(
-        manifest.application,
-        manifest.environment,
-        manifest.regions,
-        manifest.tags,
-        tuple(entry for entry in manifest.stacks if entry.id in found),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +42,7 @@ def standing() -> Iterator[tuple[Room, Walker]]:
         room = Room(on, root / "hosts")
         made = compose(spec())
         files = {f"templates/{item.kind}.yaml": item.to_yaml() for item in made.stacks}
-        needed = _closure(made.manifest, f"access/{HOME}", f"bootstrap/{HOME}")
+        needed = closure(made.manifest, f"access/{HOME}", f"bootstrap/{HOME}")
         walker = Walker(Account(on.api.endpoint), needed, files)
         walker.up()
         room.start()
