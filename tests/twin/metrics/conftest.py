@@ -1,4 +1,4 @@
-"""A control plane for each module, with the plane `metrics` at the fast pace; hosts with no instance behind them."""
+"""A control plane for each module, with the plane `metrics`, its minutes two seconds; hosts with no instance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from bicoastal.aws.session import Session
 from bicoastal.twin.ground import Ground, ground
 from bicoastal.twin.interfaces import Said, Usage
-from bicoastal.twin.pace import FAST
+from bicoastal.twin.pace import Pace
 
 HOME, STANDBY = "us-east-1", "us-west-2"
 EC2 = "ec2.amazonaws.com"
@@ -26,7 +26,7 @@ Policy = Mapping[str, Any]
 def twin() -> Iterator[Ground]:
     root = Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
     root.chmod(0o755)
-    with ground(root, ("metrics",), (HOME, STANDBY), FAST) as made:
+    with ground(root, ("metrics",), (HOME, STANDBY), Pace("faster", 30)) as made:
         yield made
     shutil.rmtree(root)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from bicoastal.twin.ground import Ground
+from bicoastal.twin.ground import Ground, ground
+from tests.twin.conftest import Grounds
 from tests.twin.metrics.conftest import HOME, STANDBY
 
 Json = Any
@@ -167,3 +170,17 @@ def test_an_alarm_on_metric_math_can_be_put_by_the_api(shop: Shop) -> None:
     with pytest.raises(ClientError, match="Exactly one element"):
         shop.client.put_metric_alarm(AlarmName="wrong", Metrics=[queries[1]], **settings)
     assert shop.client.describe_alarms(AlarmNames=["wrong"])["MetricAlarms"] == []
+
+
+def test_points_outlive_the_control_plane(grounds: Grounds) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
+    folder.chmod(0o755)
+    with ground(folder, ("metrics",), (HOME,)) as first:
+        Shop(first, "Kept").put(datum(dimensions={"a": "1"}, Value=3.0), datum(Values=[1.0, 2.0], Counts=[5.0, 6.0]))
+        Shop(first, "Kept").put(datum(StatisticValues={"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 5}))
+        before = Shop(first, "Kept").told()["points"]
+    again = Shop(grounds("metrics", folder=folder), "Kept")
+    after = again.told()
+    assert after["whole"]
+    shape = [(point[2], point[3], point[8]) for point in after["points"]]
+    assert sorted(map(str, shape)) == sorted(str((point[2], point[3], point[8])) for point in before)

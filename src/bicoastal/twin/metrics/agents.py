@@ -1,7 +1,7 @@
 """All agents of the twin, in one thread: an event loop that receives datagrams and keeps the intervals.
 
-Calls of the API wait, so they are made by a few workers for each region: one whose API hangs holds up no other's.
-Intervals are counted from the epoch, so that they do not drift and end with CloudWatch's minutes.
+Calls of the API wait, so they are made beside it, a few at once for each region: one whose API hangs holds up no
+other's. Intervals are counted from the epoch, so that they do not drift and end with CloudWatch's minutes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +28,8 @@ SHIP_S = 5.0
 """Of a template's time: how often lines are shipped."""
 _SHORTEST_S = 1.0
 """Lines are not shipped more often: at a fast pace an instance would call for every request that it serves."""
-_WORKERS = 4
+_AT_ONCE = 4
+"""Calls of agents that a region's API is asked."""
 _STOP_S = 10.0
 
 
@@ -67,7 +68,7 @@ class Agents:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended = False
-        self._workers: dict[str, ThreadPoolExecutor] = {}
+        self._places: dict[str, asyncio.Semaphore] = {}
         self._databases: dict[tuple[str, str, Path], Shipment] = {}
         """By region, DB instance and file."""
         self.running: set[RunningAgent] = set()
@@ -89,8 +90,6 @@ class Agents:
                 asyncio.run_coroutine_threadsafe(last, loop).result(_STOP_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_S)
-        for workers in self._workers.values():
-            workers.shutdown(wait=False, cancel_futures=True)
         for shipment in self._databases.values():
             shipment.close()
 
@@ -111,10 +110,14 @@ class Agents:
             return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def work(self, region: str, act: Callable[[], None]) -> None:
-        """Have a worker of the region do what waits."""
-        if region not in self._workers:
-            self._workers[region] = ThreadPoolExecutor(_WORKERS, f"twin-agents-{region}")
-        await asyncio.get_running_loop().run_in_executor(self._workers[region], act)
+        """Do what waits, beside the loop; a few at once for a region. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        async with self._places.setdefault(region, asyncio.Semaphore(_AT_ONCE)):
+            # Daemons, where those of an executor are waited for at the end: an API that hangs must not keep the twin.
+            name = f"twin-agents-{region}"
+            threading.Thread(target=_do, args=(loop, done, act), name=name, daemon=True).start()
+            await done
 
     def is_there(self, host: Host) -> bool:
         """Whether the host runs: that of a lost region is silent."""
@@ -166,6 +169,25 @@ class Agents:
             file.group,
             f"{file.identifier}.0",
         )
+
+
+def _do(loop: asyncio.AbstractEventLoop, done: asyncio.Future[None], act: Callable[[], None]) -> None:
+    error: Exception | None = None
+    try:
+        act()
+    except Exception as raised:
+        error = raised
+
+    def tell() -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+        loop.call_soon_threadsafe(tell)
 
 
 class RunningAgent:
