@@ -13,11 +13,11 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from bicoastal.twin.cloud import emulator, planes
-from bicoastal.twin.cloud.handlers.ec2 import new_id, now, tag_set
+from bicoastal.twin.cloud.handlers.ec2 import new_id, now
+from bicoastal.twin.cloud.handlers.instance_answers import answer, lower, mapping, passes, status
 from bicoastal.twin.cloud.handlers.launching import discard, launch, make, state_of, template_version
 from bicoastal.twin.cloud.registry import ServiceError, Unchanged
 
@@ -174,7 +174,7 @@ def _reservation(made: list[Record]) -> Mapping[str, Json]:
         "reservationId": made[0].get("ReservationId", ""),
         "ownerId": emulator.account(),
         "groupSet": [],
-        "instancesSet": [_answer(item) for item in made],
+        "instancesSet": [answer(item) for item in made],
     }
 
 
@@ -186,7 +186,7 @@ def describe_instances(request: Mapping[str, Json]) -> Mapping[str, Json]:
                 "reservationId": item.get("ReservationId") or f"r-{item['InstanceId'][2:]}",
                 "ownerId": emulator.account(),
                 "groupSet": [],
-                "instancesSet": [_answer(item)],
+                "instancesSet": [answer(item)],
             }
             for item in _selected(request)
         ]
@@ -197,24 +197,7 @@ def describe_instance_status(request: Mapping[str, Json]) -> Mapping[str, Json]:
     """DescribeInstanceStatus: of running ones, unless all are asked for."""
     everything = str(request.get("IncludeAllInstances", "false")).lower() == "true"
     found = [item for item in _selected(request) if everything or item["State"]["Name"] == "running"]
-    return {"instanceStatusSet": [_status(item) for item in found]}
-
-
-def _status(item: Record) -> Record:
-    if item["State"]["Name"] != "running":
-        check: Record = {"status": "not-applicable"}
-    else:
-        status, passed = {None: ("initializing", "initializing"), True: ("ok", "passed")}.get(
-            item.get("Reachable"), ("impaired", "failed")
-        )
-        check = {"status": status, "details": [{"name": "reachability", "status": passed}]}
-    return {
-        "instanceId": item["InstanceId"],
-        "availabilityZone": item["Placement"]["AvailabilityZone"],
-        "instanceState": {"code": item["State"]["Code"], "name": item["State"]["Name"]},
-        "systemStatus": check,
-        "instanceStatus": check,
-    }
+    return {"instanceStatusSet": [status(item) for item in found]}
 
 
 def _selected(request: Mapping[str, Json]) -> list[Record]:
@@ -223,40 +206,8 @@ def _selected(request: Mapping[str, Json]) -> list[Record]:
     found = [record(id_) for id_ in wanted] if wanted else records()
     for condition in request.get("Filter", ()):
         values = condition.get("Value", [])
-        found = [item for item in found if _passes(item, condition["Name"], values)]
+        found = [item for item in found if passes(item, condition["Name"], values)]
     return found
-
-
-_FILTERS: Mapping[str, Callable[[Record], Iterable[str]]] = {
-    "instance-id": lambda item: (item["InstanceId"],),
-    "instance-state-name": lambda item: (item["State"]["Name"],),
-    "instance-state-code": lambda item: (str(item["State"]["Code"]),),
-    "instance-type": lambda item: (item["InstanceType"],),
-    "image-id": lambda item: (item["ImageId"],),
-    "availability-zone": lambda item: (item["Placement"]["AvailabilityZone"],),
-    "subnet-id": lambda item: (item["SubnetId"],),
-    "vpc-id": lambda item: (item["VpcId"],),
-    "private-ip-address": lambda item: (item["PrivateIpAddress"],),
-    "client-token": lambda item: (item.get("ClientToken") or "",),
-    "iam-instance-profile.arn": lambda item: ((item.get("IamInstanceProfile") or {}).get("Arn", ""),),
-    "instance.group-id": lambda item: [group["GroupId"] for group in item["SecurityGroups"]],
-    "instance.group-name": lambda item: [group["GroupName"] for group in item["SecurityGroups"]],
-}
-
-
-def _passes(item: Record, name: str, values: list[str]) -> bool:
-    if name.startswith("tag:") or name in ("tag-key", "tag-value"):
-        tags = {tag["key"]: tag["value"] for tag in tag_set(item["InstanceId"])}
-        key = name.removeprefix("tag:")
-        has: Iterable[str] = (
-            tags if name == "tag-key" else tags.values() if name == "tag-value" else [tags[key]] if key in tags else ()
-        )
-    else:
-        field = _FILTERS.get(name) or _FILTERS.get(f"instance.{name}") or _FILTERS.get(name.removeprefix("instance."))
-        if field is None:
-            raise ServiceError("InvalidParameterValue", f"The filter '{name}' is invalid")
-        has = field(item)
-    return any(fnmatchcase(one, pattern) for one in has for pattern in values)
 
 
 def _sweep() -> None:
@@ -265,69 +216,6 @@ def _sweep() -> None:
         for item in records():
             if item["State"]["Name"] == "terminated" and time.time() - item["_terminated_at"] > REMEMBERED_S:
                 _forget(item["InstanceId"])
-
-
-def _answer(item: Record) -> Record:
-    groups = [{"groupId": group["GroupId"], "groupName": group["GroupName"]} for group in item["SecurityGroups"]]
-    here = item["State"]["Name"] != "terminated"
-    profile, options = item.get("IamInstanceProfile"), item.get("MetadataOptions") or {}
-    return {
-        "instanceId": item["InstanceId"],
-        "imageId": item["ImageId"],
-        "instanceState": {"code": item["State"]["Code"], "name": item["State"]["Name"]},
-        "privateDnsName": item["PrivateDnsName"] if here else "",
-        "dnsName": item["PublicDnsName"],
-        "reason": item.get("Reason", ""),
-        "keyName": item["KeyName"] or None,
-        "amiLaunchIndex": item["AmiLaunchIndex"],
-        "instanceType": item["InstanceType"],
-        "launchTime": item["LaunchTime"],
-        "placement": {"availabilityZone": item["Placement"]["AvailabilityZone"], "tenancy": "default"},
-        "monitoring": {"state": item["Monitoring"]["State"]},
-        "subnetId": item["SubnetId"] if here else None,
-        "vpcId": item["VpcId"] if here else None,
-        "privateIpAddress": item["PrivateIpAddress"] if here else None,
-        "ipAddress": item["PublicIpAddress"] or None,
-        "sourceDestCheck": item["SourceDestCheck"],
-        "groupSet": groups if here else [],
-        "stateReason": _lower(item.get("StateReason")),
-        "architecture": item["Architecture"],
-        "rootDeviceType": item["RootDeviceType"],
-        "rootDeviceName": item["RootDeviceName"],
-        "blockDeviceMapping": [_mapping(entry) for entry in item["BlockDeviceMappings"]] if here else [],
-        "virtualizationType": item["Virtualization"],
-        "clientToken": item.get("ClientToken") or "",
-        "tagSet": tag_set(item["InstanceId"]),
-        "hypervisor": item["Hypervisor"],
-        "iamInstanceProfile": _lower(profile),
-        "networkInterfaceSet": [_interface(item, groups)] if here else [],
-        "metadataOptions": {
-            "state": "applied",
-            **{name[0].lower() + name[1:]: value for name, value in options.items()},
-        },
-    }
-
-
-def _lower(found: Mapping[str, Json] | None) -> Record | None:
-    return {name[0].lower() + name[1:]: value for name, value in found.items()} if found else None
-
-
-def _mapping(entry: Mapping[str, Json]) -> Record:
-    return {"deviceName": entry["DeviceName"], "ebs": _lower(entry["Ebs"])}
-
-
-def _interface(item: Record, groups: list[Json]) -> Record:
-    return {
-        "networkInterfaceId": item.get("Interface", ""),
-        "subnetId": item["SubnetId"],
-        "vpcId": item["VpcId"],
-        "ownerId": emulator.account(),
-        "status": "in-use",
-        "privateIpAddress": item["PrivateIpAddress"],
-        "privateIpAddressesSet": [{"privateIpAddress": item["PrivateIpAddress"], "primary": True}],
-        "groupSet": groups,
-        "attachment": {"deviceIndex": 0, "status": "attached", "deleteOnTermination": True},
-    }
 
 
 def terminate_instances(request: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -386,10 +274,10 @@ def _in_state(id_: str, states: tuple[str, ...], verb: str) -> Record:
 
 
 def _changed(ids: Iterable[str], act: Callable[[str], Record]) -> Mapping[str, Json]:
-    before = {id_: _lower(record(id_)["State"]) for id_ in ids}
+    before = {id_: lower(record(id_)["State"]) for id_ in ids}
     return {
         "instancesSet": [
-            {"instanceId": id_, "previousState": was, "currentState": _lower(act(id_)["State"])}
+            {"instanceId": id_, "previousState": was, "currentState": lower(act(id_)["State"])}
             for id_, was in before.items()
         ]
     }
@@ -408,9 +296,9 @@ def describe_instance_attribute(request: Mapping[str, Json]) -> Mapping[str, Jso
         "ebsOptimized": False,
     }
     if name == "groupSet":
-        answer: Json = [_lower(group) for group in found["SecurityGroups"]]
+        answer: Json = [lower(group) for group in found["SecurityGroups"]]
     elif name == "blockDeviceMapping":
-        answer = [_mapping(entry) for entry in found["BlockDeviceMappings"]]
+        answer = [mapping(entry) for entry in found["BlockDeviceMappings"]]
     elif name in values:
         answer = {"value": values[name]} if values[name] is not None else {}
     else:
