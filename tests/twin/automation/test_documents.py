@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
@@ -210,3 +211,53 @@ def test_the_bootstrap_succeeds_only_if_its_instance_did(
     assert statuses(execution)["Terminate"] == "Success"
     state = room.client("ec2").describe_instances(InstanceIds=[booting.launched])["Reservations"][0]["Instances"][0]
     assert state["State"]["Name"] == "terminated"
+
+
+def responder(room: Room) -> Any:
+    """Somebody with the rights of the responders' role, within its boundary. Assuming it would take MFA."""
+    iam = room.client("iam")
+    role = iam.get_role(RoleName=f"{NAME}-emergency-responder-{HOME}")["Role"]
+    policy = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="emergency-responder")["PolicyDocument"]
+    iam.create_user(UserName="responder", PermissionsBoundary=role["PermissionsBoundary"]["PermissionsBoundaryArn"])
+    iam.put_user_policy(UserName="responder", PolicyName="own", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="responder")["AccessKey"]
+    credentials = {"AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"], "SessionToken": ""}
+    return room.ground.api.session(credentials)
+
+
+def test_a_responder_gets_in_by_the_document_and_by_no_other_way(room: Room) -> None:
+    mine = responder(room)
+    ssm, instance = mine.client("ssm", HOME), fleet_instance(room)
+    session = {"Target": instance, "DocumentName": f"{NAME}-emergency-session"}
+    denied = "AccessDenied|UnauthorizedOperation"
+    with pytest.raises(ClientError, match=denied):
+        ssm.start_session(**session)
+    with pytest.raises(ClientError, match=denied):
+        mine.client("ec2", HOME).create_tags(Resources=[instance], Tags=[{"Key": TAG, "Value": "me"}])
+    with pytest.raises(ClientError, match=denied):
+        ssm.start_automation_execution(DocumentName=f"{NAME}-bootstrap")
+    with pytest.raises(ClientError, match=denied):
+        ssm.send_command(DocumentName="AWS-RunShellScript", InstanceIds=[instance], Parameters={"commands": ["id"]})
+    parameters = {"InstanceId": [instance], "Minutes": ["60"], "Reason": ["incident 4711: looking at it"]}
+    id_ = ssm.start_automation_execution(DocumentName=f"{NAME}-open-access", Parameters=parameters)[
+        "AutomationExecutionId"
+    ]
+    for _ in until("the tag"):
+        if tag_of(room, instance):
+            break
+    assert ssm.start_session(**session)["SessionId"].startswith("responder-")
+    with pytest.raises(ClientError, match=denied):
+        ssm.start_session(Target=instance)
+    with pytest.raises(ClientError, match=denied):
+        ssm.stop_automation_execution(AutomationExecutionId=id_)
+    assert ssm.get_automation_execution(AutomationExecutionId=id_)["AutomationExecution"]["ExecutedBy"].endswith(
+        ":user/responder"
+    )
+    closing = ssm.start_automation_execution(
+        DocumentName=f"{NAME}-close-access", Parameters={"InstanceId": [instance]}
+    )["AutomationExecutionId"]
+    assert statuses(ended(room, closing))["RemoveTag"] == "Success"
+    with pytest.raises(ClientError, match=denied):
+        ssm.start_session(**session)
+    room.client("ssm").stop_automation_execution(AutomationExecutionId=id_)
+    ended(room, id_)
