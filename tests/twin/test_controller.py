@@ -105,7 +105,7 @@ def test_one_that_is_slow_is_worked_on_once_and_holds_up_nothing_else(lamps: Lam
     eventually("the other one", lambda: lamps.lit == {"a": 1})
     rounds = loop.status.rounds
     eventually("more rounds", lambda: loop.status.rounds > rounds + 5)
-    assert list(loop.status.busy) == ["slow"]
+    assert "slow" in loop.status.busy
     lamps.slow.set()
     eventually("both", lambda: lamps.lit == {"slow": 1, "a": 1})
     assert lamps.most_at_once == 1

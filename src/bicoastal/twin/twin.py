@@ -16,6 +16,7 @@ from bicoastal.twin.admission import Admission
 from bicoastal.twin.api import Api, Watcher
 from bicoastal.twin.authority import Authority
 from bicoastal.twin.automation.controller import Automation
+from bicoastal.twin.backups.controller import Backups
 from bicoastal.twin.balancers.controller import Balancers
 from bicoastal.twin.cloud.process import Cloud, Endpoint
 from bicoastal.twin.controller import Loop, Status
@@ -103,9 +104,10 @@ class Twin:
         self.databases = Databases(ground, admits=admits, place=self._place)
         self.fleets = Fleets(ground)
         self.balancers = Balancers(ground, admits=admits)
+        self.backups = Backups(ground)
         self.metrics = Metrics(
             ground,
-            rooms=(self.databases, self.fleets, self.balancers),
+            rooms=(self.databases, self.fleets, self.balancers, self.backups),
             find_host=self.instances.find,
             hosts=self.instances.hosts,
         )
@@ -114,7 +116,7 @@ class Twin:
         self.faults = Faults(ground, (self.databases, self.instances, self.fleets, self.balancers, self.names))
         self.front_door = FrontDoor(ground, self.names, port=self._port)
         for controller in (
-            self.databases, self.instances, self.fleets, self.balancers, self.automation, self.names,
+            self.databases, self.instances, self.fleets, self.balancers, self.automation, self.backups, self.names,
         ):  # fmt: skip
             loop: Loop[Any, Any] = Loop(controller, _PERIOD_S)
             self._loops.append(loop)
