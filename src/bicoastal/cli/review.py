@@ -8,8 +8,11 @@ import click
 
 from bicoastal.cfn.deployment import Deployment
 from bicoastal.cfn.load import read_deployment
-from bicoastal.review.asked import judge_all
+from bicoastal.core.findings import Severity
+from bicoastal.review.asked import judged
+from bicoastal.review.case import Case
 from bicoastal.review.demand import Demand, demand_of, two_region_web
+from bicoastal.review.findings import look
 from bicoastal.review.report import as_json, as_text
 from bicoastal.review.verdict import Verdict
 
@@ -40,18 +43,21 @@ def command(
     """Hold templates against what was asked: what is delivered, what is missing, what cannot be told.
 
     PATH is the folder that `synth` wrote (deployment/, if none is named), or templates of anybody's.
-    Ends with 0 when every row is delivered, 1 when one is not.
+    Ends with 0 when every row is delivered and nothing is found to be an error, 1 otherwise.
     """
     if not paths and not DEFAULT_FOLDER.exists():
         raise click.UsageError("There is no deployment/ here: `bicoastal synth` writes it. Or name your templates.")
     deployment = read_deployment(paths or (DEFAULT_FOLDER,), _placed(regions))
-    rows = judge_all(deployment, _demand(spec, deployment))
+    case = Case(deployment, _demand(spec, deployment))
+    rows = tuple(judged(case))
+    findings = (*deployment.findings, *look(case).findings)
     if form == "json":
-        click.echo(as_json(rows, deployment), nl=False)
+        click.echo(as_json(rows, findings), nl=False)
     else:
-        for line, color in as_text(rows, deployment):
+        for line, color in as_text(rows, deployment, findings):
             click.secho(line, fg=color or None)
-    context.exit(0 if all(row.verdict is Verdict.DELIVERED for row in rows) else 1)
+    wrong = any(finding.severity is Severity.ERROR for finding in findings)
+    context.exit(0 if not wrong and all(row.verdict is Verdict.DELIVERED for row in rows) else 1)
 
 
 def _demand(spec: Path | None, deployment: Deployment) -> Demand:

@@ -64,7 +64,11 @@ def judge_all(deployment: Deployment, demand: Demand) -> tuple[RowVerdict, ...]:
 
 def verdicts(deployment: Deployment, demand: Demand) -> Iterator[RowVerdict]:
     """The same, one by one: who only wants to know whether anything is missing can stop early."""
-    case = Case(deployment, demand)
+    return judged(Case(deployment, demand))
+
+
+def judged(case: Case) -> Iterator[RowVerdict]:
+    """The same, for a case whose models somebody else uses too."""
     for row in ROWS:
         judgement = row.judge(case)
         yield RowVerdict(

@@ -73,7 +73,7 @@ class Case:
         """Alarms, and who publishes what they look at."""
         machines = {
             id(fleet.resource): fleet.machine
-            for region in self.regions
+            for region in dict.fromkeys((*self.regions, *self.deployment.regions))
             for fleet in self.fleets(region)
             if fleet.machine
         }

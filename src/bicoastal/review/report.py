@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bicoastal.cfn.deployment import Deployment
+from bicoastal.core.findings import Finding, Severity
 from bicoastal.review.verdict import RowVerdict, Verdict
 
 _WIDTH = 100
@@ -31,7 +32,7 @@ _MARKS = {
 }
 
 
-def as_data(rows: Sequence[RowVerdict], deployment: Deployment) -> dict[str, Any]:
+def as_data(rows: Sequence[RowVerdict], findings: Sequence[Finding]) -> dict[str, Any]:
     """The contract of `review --format json`."""
     return {
         "asked": [
@@ -67,17 +68,19 @@ def as_data(rows: Sequence[RowVerdict], deployment: Deployment) -> dict[str, Any
                 "line": finding.location.position.line if finding.location.position else 0,
                 "column": finding.location.position.column if finding.location.position else 0,
             }
-            for finding in deployment.findings
+            for finding in findings
         ],
     }
 
 
-def as_json(rows: Sequence[RowVerdict], deployment: Deployment) -> str:
+def as_json(rows: Sequence[RowVerdict], findings: Sequence[Finding]) -> str:
     """The same as text, a line at the end."""
-    return json.dumps(as_data(rows, deployment), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(as_data(rows, findings), indent=2, ensure_ascii=False) + "\n"
 
 
-def as_text(rows: Sequence[RowVerdict], deployment: Deployment) -> Iterator[tuple[str, str]]:
+def as_text(
+    rows: Sequence[RowVerdict], deployment: Deployment, findings: Sequence[Finding]
+) -> Iterator[tuple[str, str]]:
     """Lines and the color of each (empty for none): one screen, details only for what is not delivered."""
     yield from ((line, "") for line in _wrapped(f"There is: {_inventory(deployment)}."))
     yield "", ""
@@ -90,11 +93,32 @@ def as_text(rows: Sequence[RowVerdict], deployment: Deployment) -> Iterator[tupl
         yield "", ""
         yield f"{row.id}  {row.title}: {_WORDS[row.verdict]}", ""
         yield from ((line, "") for line in _details(row))
-    for finding in deployment.findings:
-        yield "", ""
-        yield str(finding), ""
+    yield from _found(findings)
     yield "", ""
     yield from ((line, "") for line in _conclusion(rows, undone))
+
+
+def _found(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """Errors and warnings; what cannot be told is counted, and is in the JSON."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for finding in findings:
+        if finding.severity is not Severity.INFO:
+            place = f"{finding.location}: {finding.severity}: {finding.title}"
+            said.setdefault((place, finding.rule, finding.detail, finding.remedy), []).append(finding.region)
+    for (place, rule, detail, remedy), regions in said.items():
+        where = f" (in {' and '.join(dict.fromkeys(regions))})" if all(regions) else ""
+        yield "", ""
+        yield f"{place}{where} [{rule}]", "red" if ": error: " in place else "yellow"
+        for mark, text in (("   ", detail), ("    ->", remedy)):
+            if text:
+                yield from (
+                    (line, "")
+                    for line in textwrap.wrap(text, _WIDTH, initial_indent=f"{mark} ", subsequent_indent="    ")
+                )
+    unclear = sum(finding.severity is Severity.INFO for finding in findings)
+    if unclear:
+        yield "", ""
+        yield f"{unclear} more could not be told from the templates (--format json says why).", ""
 
 
 def _inventory(deployment: Deployment) -> str:

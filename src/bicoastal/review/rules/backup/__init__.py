@@ -1,0 +1,1 @@
+"""Backups: whether they are made, kept and copied."""

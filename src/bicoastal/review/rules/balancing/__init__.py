@@ -1,0 +1,1 @@
+"""Load balancers: whether requests reach instances that answer them."""

@@ -1,0 +1,1 @@
+"""Databases: replicas, who reaches them, and what survives."""

@@ -1,0 +1,1 @@
+"""Roles: what they lack, and what they have too much of."""

@@ -1,0 +1,1 @@
+"""DNS: whether users are led away from what is lost."""

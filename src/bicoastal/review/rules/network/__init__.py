@@ -1,0 +1,1 @@
+"""Networks: routes, groups and what joins them."""

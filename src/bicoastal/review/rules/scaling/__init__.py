@@ -1,0 +1,1 @@
+"""Fleets: whether they stand in enough zones, grow and are replaced."""

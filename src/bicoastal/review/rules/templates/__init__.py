@@ -1,0 +1,1 @@
+"""Templates as such: what stacks ask of each other, secrets, protection."""
