@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
+from bicoastal.twin import callers
 from bicoastal.twin.account import Account
 from bicoastal.twin.callers import Address, caller
 from bicoastal.twin.home import Home
@@ -85,3 +87,26 @@ def test_a_port_from_which_somebody_else_is_connected_elsewhere(home: Home, serv
         assert [caller(peer) for peer in peers] == [OWNER] * MANY
     for stranger in strangers:
         stranger.close()
+
+
+def test_the_kernels_table_says_the_same_where_there_are_no_diagnostics(servers: list[socket.socket]) -> None:
+    with closing(connect(servers[0])) as first, closing(connect(servers[0])) as second:
+        port = first.getsockname()[1]
+        listed = {pair for pair in callers._listed() if port in (pair[0][1], pair[1][1]) and pair[2]}
+        diagnosed = {pair for pair in callers._sockets(port) if pair[2]}
+        assert diagnosed == listed
+        assert (first.getsockname(), servers[0].getsockname(), os.fstat(first.fileno()).st_ino) in diagnosed
+        assert port != second.getsockname()[1]
+
+
+def test_it_is_told_in_a_moment(home: Home, servers: list[socket.socket]) -> None:
+    """A client waits meanwhile, and there may be thousands of sockets that have been closed."""
+    for _ in range(2000):
+        with closing(connect(servers[0])):
+            servers[0].accept()[0].close()
+    with program(home, servers[1], [0]) as (peer,):
+        assert caller(peer) == OWNER
+        before = time.thread_time()
+        for _ in range(10):
+            assert caller(peer) == OWNER
+        assert time.thread_time() - before < 0.1

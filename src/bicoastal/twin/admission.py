@@ -130,10 +130,10 @@ class Admission:
         reading, others = self._look()
         # Nobody waits for an API that does not answer while there is something to go by.
         if before is None or not self._trouble:
-            wait([reading], LONGEST_WAIT_S)
-            if others:
+            end = time.monotonic() + LONGEST_WAIT_S
+            if wait([reading], LONGEST_WAIT_S).done and others:
                 # It may have begun before what this question is about was there.
-                wait([self._look()[0]], LONGEST_WAIT_S)
+                wait([self._look()[0]], end - time.monotonic())
         return self._state is not before
 
     def _look(self) -> tuple[Future[None], bool]:

@@ -58,6 +58,14 @@ _running: dict[int, str] = {}
 """Leader of a session that runs for somebody, to the owner."""
 
 
+def owner_of(pid: int) -> str:
+    """Whose program a process belongs to; empty for one that is gone, or nobody's."""
+    try:
+        return _running.get(os.getsid(pid), "")
+    except OSError:
+        return ""
+
+
 def members_by_owner() -> dict[str, list[int]]:
     """The living processes of each owner's programs."""
     owners = dict(_running)
