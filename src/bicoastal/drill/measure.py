@@ -1,0 +1,184 @@
+"""Figures from what users wrote down: when they were served again, what was lost, and what they saw meanwhile.
+
+Pure functions over entries of the ledger. What cannot be told is None; nothing here is scaled, estimated or smoothed.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bicoastal.drill.ledger import PAGE, READ, WRITE, Entry
+
+READS = frozenset({READ, PAGE})
+WRITES = frozenset({WRITE})
+STEADY_S = 3.0
+"""A user counts as served again with the first answer after which none fails for so long."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """When users were served again after a moment."""
+
+    seconds: float | None
+    """Until the last of them was; 0 where none noticed, None where one never was."""
+    by_coast: Mapping[str, float | None]
+    slowest: str
+    """The user who waited longest."""
+
+
+def recovery(
+    entries: Sequence[Entry],
+    kinds: Collection[str],
+    since: float,
+    *,
+    until: float = math.inf,
+    steady_s: float = STEADY_S,
+) -> Recovery:
+    """From `since` to the moment from which every user who follows DNS is served, looking no further than `until`.
+
+    An attempt counts by its end. What was under way at `since` and failed belongs to what failed after it.
+    """
+    users: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
+    for entry in entries:
+        if entry.kind in kinds and not entry.pinned and entry.ended <= until:
+            users[entry.coast, entry.user].append(entry)
+    waited: dict[tuple[str, str], float | None] = {
+        user: _served_again(sorted(mine, key=lambda entry: entry.ended), since, steady_s)
+        for user, mine in users.items()
+    }
+    coasts: dict[str, float | None] = {}
+    for (coast, _), seconds in waited.items():
+        coasts[coast] = _longer(coasts.get(coast, 0.0), seconds)
+    total: float | None = 0.0 if waited else None
+    for seconds in coasts.values():
+        total = _longer(total, seconds)
+    slowest = max(waited, key=lambda user: math.inf if waited[user] is None else waited[user] or 0.0, default=("", ""))
+    return Recovery(total, dict(sorted(coasts.items())), slowest[1])
+
+
+def _served_again(mine: Sequence[Entry], since: float, steady_s: float) -> float | None:
+    """Of one user's entries: the first served after which nothing fails for a while; 0 where nothing failed at all."""
+    after = [entry for entry in mine if entry.ended > since]
+    if not any(not entry.served for entry in after):
+        return 0.0 if after else None
+    candidate: float | None = None
+    for entry in after:
+        if not entry.served:
+            if candidate is not None and entry.ended > candidate + steady_s:
+                break
+            candidate = None
+        elif candidate is None:
+            candidate = entry.ended
+    if candidate is None:
+        return None
+    first_failed = next(entry.ended for entry in after if not entry.served)
+    # What failed only long after the moment did not fail because of it.
+    return 0.0 if candidate < first_failed else candidate - since
+
+
+def _longer(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def settled(
+    entries: Sequence[Entry], kinds: Collection[str], coasts: Collection[str], now: float, steady_s: float
+) -> bool:
+    """Whether for so long every attempt was served, and each coast was."""
+    recent = [entry for entry in entries if entry.kind in kinds and not entry.pinned and entry.ended > now - steady_s]
+    return all(entry.served for entry in recent) and {entry.coast for entry in recent} >= set(coasts)
+
+
+def lag_s(entries: Iterable[Entry], coast: str, before: float, within_s: float) -> float | None:
+    """The oldest heartbeat that users of a coast read in the time before a moment; None where they read none."""
+    seen = [
+        entry.lag_s
+        for entry in entries
+        if entry.lag_s is not None and entry.region == coast and before - within_s < entry.ended <= before
+    ]
+    return max(seen, default=None)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What became of rows."""
+
+    acknowledged: int
+    """Rows that somebody was told are stored."""
+    lost: tuple[str, ...]
+    """Those among them that the survivor does not have."""
+    oldest_lost_s: float | None
+    """How long before the fault the first of the lost ones was acknowledged; None where none is lost."""
+    diverged: tuple[str, ...] | None
+    """Rows that the lost region has and the survivor lacks, acknowledged or not; None where it could not be asked."""
+    accepted_before_fence: tuple[str, ...] | None
+    """Rows that the returned region acknowledged before it was fenced; None where it did not return."""
+    accepted_from_followers: int
+    """How many of these were from users who follow DNS."""
+
+
+def loss(
+    entries: Sequence[Entry],
+    *,
+    lost_region: str,
+    fault: float,
+    returned: float | None,
+    survivor: Collection[str],
+    stale: Collection[str] | None,
+) -> Loss:
+    """Compare the ledger with the ids of rows in the survivor's database and in that of the lost region."""
+    written = [entry for entry in entries if entry.kind == WRITE and entry.served]
+    first = {entry.id: entry for entry in reversed(written)}
+    there = set(survivor)
+    lost = sorted((entry for entry in first.values() if entry.id not in there), key=lambda entry: entry.ended)
+    before = [entry.ended for entry in lost if entry.ended <= fault]
+    accepted = None
+    if returned is not None:
+        # Its servers may also have passed a row on to the survivor's database, which is where it belongs.
+        accepted = [
+            entry
+            for entry in first.values()
+            if entry.ended > returned and entry.region == lost_region and entry.id not in there
+        ]
+    return Loss(
+        acknowledged=len(first),
+        lost=tuple(entry.id for entry in lost),
+        oldest_lost_s=fault - min(before) if before else None,
+        diverged=None if stale is None else tuple(sorted(set(stale) - there)),
+        accepted_before_fence=None if accepted is None else tuple(entry.id for entry in accepted),
+        accepted_from_followers=0 if accepted is None else sum(not entry.pinned for entry in accepted),
+    )
+
+
+def errors_per_second(entries: Iterable[Entry], begin: float, end: float) -> list[dict[str, int]]:
+    """For each second from `begin`: what users saw and how often, `ok` among it; pinned users are not counted."""
+    seconds: list[dict[str, int]] = [{} for _ in range(max(math.ceil(end - begin), 0))]
+    for entry in entries:
+        index = math.floor(entry.ended - begin)
+        if not entry.pinned and 0 <= index < len(seconds):
+            what = entry.error or "ok"
+            seconds[index][what] = seconds[index].get(what, 0) + 1
+    return seconds
+
+
+def seen(entries: Iterable[Entry], begin: float, end: float) -> dict[str, dict[str, int]]:
+    """By kind, what users saw between two moments and how often."""
+    counted: dict[str, collections.Counter[str]] = {}
+    for entry in entries:
+        if not entry.pinned and begin < entry.ended <= end:
+            counted.setdefault("writes" if entry.kind in WRITES else "reads", collections.Counter())[
+                entry.error or "ok"
+            ] += 1
+    return {kind: dict(counter.most_common()) for kind, counter in sorted(counted.items())}
+
+
+def moved(entries: Sequence[Entry], coast: str, region: str, since: float) -> float | None:
+    """Seconds until every user of a coast got his first answer from a region; None where one never did."""
+    users = {entry.user for entry in entries if entry.coast == coast and not entry.pinned and entry.kind != PAGE}
+    first: dict[str, float] = {}
+    for entry in entries:
+        if entry.coast == coast and entry.region == region and entry.ended > since and entry.served:
+            first.setdefault(entry.user, entry.ended - since)
+    return max(first.values()) if users and users <= first.keys() else None
