@@ -1,7 +1,8 @@
 """EC2 instances as the twin runs them: each booted from its own user data, under a root of its own.
 
     controller      what the API says should run, and what does
-    machine         one instance: disk, boot, programs, power
+    machine         one instance: disk, programs, power
+    boot            what it does when it boots
     cloud_config    user data, as cloud-init reads it
     disk            its root: which absolute paths are moved below it, and how texts are changed for that
     units           unit files, as systemd reads them           settings, command lines, drop-ins

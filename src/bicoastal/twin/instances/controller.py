@@ -192,9 +192,10 @@ class Instances:
             machine.boot()
             if self._machines.get(key) is machine and not self._lost.get(key[0]):
                 self._tell_checks(key, reachable=True)
-        except SystemFault as error:
+        except Exception as error:
             machine.say(f"does not boot: {error}")
-            machine.cut()
+            with contextlib.suppress(Exception):
+                machine.cut()
             # The next round tries again.
             if self._machines.get(key) is machine:
                 self._machines.pop(key)

@@ -7,6 +7,7 @@ because texts and command lines are changed, where they name a path that is the 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -29,7 +30,8 @@ class Disk:
 
     def below(self, path: str | PurePosixPath) -> Path:
         """Where an absolute path of the instance is, moved or not."""
-        return self.root / str(path).lstrip("/")
+        # Without what would lead out of it.
+        return self.root / posixpath.normpath(f"/{path}").lstrip("/")
 
     def local(self, path: str) -> Path:
         """Where this machine has what the instance calls so."""

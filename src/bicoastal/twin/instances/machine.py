@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -22,14 +21,12 @@ from pathlib import Path
 
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, SystemFault
-from bicoastal.twin.addresses import reachable_port
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.instances import aws_command, cloud_config, metadata, usage
+from bicoastal.twin.instances.boot import AGENT_KEPT, AGENT_PROGRAM, Boot
 from bicoastal.twin.instances.bytecode import Bytecode
-from bicoastal.twin.instances.cloud_config import CloudConfig, WrittenFile
 from bicoastal.twin.instances.disk import Disk
 from bicoastal.twin.instances.front_desk import Asked
-from bicoastal.twin.instances.kit_settings import LOCAL, local_settings
 from bicoastal.twin.instances.reactor import Reactor
 from bicoastal.twin.instances.systemd import Systemd
 from bicoastal.twin.instances.units import Unit
@@ -44,10 +41,6 @@ SHUTDOWN_S = 30.0
 _LOOK_S = 0.5
 _FRESH_S = 300.0
 _CONSOLE_BYTES = 65536
-_KIT_CONFIGURATION = "kit.json"
-_BOOTED = "/var/lib/cloud/instance/boot-finished"
-_AGENT = "/opt/aws/amazon-cloudwatch-agent/etc/configuration"
-_AGENT_PROGRAM = "amazon-cloudwatch-agent-ctl"
 _POWER = {"poweroff": "poweroff", "halt": "poweroff", "reboot": "reboot", "shutdown": "poweroff"}
 
 
@@ -101,7 +94,6 @@ class Machine:
         self._power_off = power_off
         self._lock = threading.Lock()
         self._on = True
-        self._begun = time.monotonic()
         self._disk = Disk(self.root)
         self._systemd = Systemd(self, self._disk.below("/etc/systemd/system"))
         self._metadata = metadata.Metadata(hardware.identity, hardware.options, self._credentials, self._is_denied)
@@ -122,15 +114,13 @@ class Machine:
         Raises SystemFault when the machine cannot be had; what goes wrong on it stands on its console.
         """
         self.say(f"{self.id} boots in {self.zone}, at {self.address} for {self.hardware.identity.private_ip}")
+        # Here, and not in the reactor's thread: as root it may have to be copied first.
+        self._house.programs()
         self.reactor.submit(self._metadata.start(self.address)).result(10)
         try:
             config = cloud_config.read(self.hardware.user_data)
             self._disk = Disk(self.root, [file.path for file in config.files])
-            self._make_disk()
-            if self._disk.below(_BOOTED).exists():
-                self._again(config)
-            else:
-                self._first(config)
+            Boot(self, self._house.ground, self._systemd, self._disk).run(config)
         except BicoastalError as error:
             self.say(f"cloud-init: {str(error).splitlines()[0]}")
         except OSError as error:
@@ -175,92 +165,10 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    # The boot.
+    # Turning itself off.
 
-    def _make_disk(self) -> None:
-        for path in ("/var/log", "/var/lib/cloud/instance", "/etc/systemd/system", "/tmp", "/run"):  # noqa: S108
-            self._disk.below(path).mkdir(parents=True, exist_ok=True)
-        for name in ("messages", "cloud-init-output.log"):
-            self._disk.below(f"/var/log/{name}").touch()
-        self._own(self.root)
-
-    def _first(self, config: CloudConfig) -> None:
-        """The instance's first boot."""
-        if config.packages:
-            self.say(f"cloud-init: packages are what this machine has: {' '.join(config.packages)}")
-        if config.ignored:
-            self.say(f"cloud-init: not done here: {', '.join(config.ignored)}")
-        agents = _agent_configurations(config)
-        for file in sorted(config.files, key=lambda item: item.deferred):
-            # The agent is the twin's own: it knows that its paths are below the root.
-            self._write(file, moved=file.path not in agents)
-        self._write_local_settings(config)
-        self._own(self.root)
-        for command in config.commands:
-            self._run_command(command)
-        self._disk.below(_BOOTED).write_text(f"{time.time():.0f}\n")
-        self.say(f"cloud-init: finished after {time.monotonic() - self._begun:.2f} s")
-        if config.power is not None:
-            self._arm(config.power)
-
-    def _again(self, config: CloudConfig) -> None:
-        """A later boot: cloud-init writes nothing, and systemd starts what is enabled."""
-        self._write_local_settings(config)
-        self.reactor.submit(self._systemd.boot()).result(60)
-        kept = self._disk.below(_AGENT)
-        if kept.exists():
-            self._start_agent(Path(kept.read_text()))
-
-    def _write(self, file: WrittenFile, *, moved: bool) -> None:
-        target = self._disk.local(file.path)
-        if target == Path(file.path):
-            target = self._disk.below(file.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        data = file.content
-        if moved:
-            with contextlib.suppress(UnicodeDecodeError):
-                data = self._disk.text(data.decode()).encode()
-        if file.append and target.exists():
-            data = target.read_bytes() + data
-        target.write_bytes(data)
-        target.chmod(file.mode)
-
-    def _write_local_settings(self, config: CloudConfig) -> None:
-        """What differs on this machine, beside the kit's own configuration."""
-        for file in config.files:
-            if file.path.rpartition("/")[2] == _KIT_CONFIGURATION:
-                ground = self._house.ground
-                settings = local_settings(
-                    json.loads(file.content),
-                    listen=self.address,
-                    resolver=f"{ground.addresses.resolver}:{reachable_port(53)}",
-                    pace=ground.pace,
-                )
-                target = self._disk.local(file.path).with_name(LOCAL)
-                target.write_text(json.dumps(settings, indent=1) + "\n")
-                self._house.ground.home.account.own(target)
-
-    def _own(self, path: Path) -> None:
-        self._house.ground.home.account.own(path)
-
-    def _run_command(self, command: str | tuple[str, ...]) -> None:
-        """One of runcmd: what the machine itself does is done without a program."""
-        words = ("/bin/sh", "-c", command) if isinstance(command, str) else command
-        name = words[0].rpartition("/")[2]
-        if name == "systemctl":
-            code, said = self.reactor.submit(self._systemd.systemctl(words[1:])).result(600)
-        elif name == _AGENT_PROGRAM:
-            code, said = self._agent_ctl(words[1:])
-        else:
-            done = self._run([self._disk.text(word) for word in words], 600.0, {})
-            code, said = done.code, done.output + done.errors
-        with self._disk.below("/var/log/cloud-init-output.log").open("a") as log:
-            log.write(said)
-        if code:
-            last = (said.strip().splitlines() or [f"exit code {code}"])[-1]
-            self.say(f"cloud-init: runcmd {' '.join(words)[:120]}: {last}")
-
-    def _arm(self, power: cloud_config.Power) -> None:
+    def arm(self, power: cloud_config.Power) -> None:
+        """Turn the power off after a time, by the twin's pace."""
         delay = self._house.ground.pace.seconds(power.delay_s)
         self._timer = threading.Timer(delay, self._turn_off, ("reboot" if power.reboots else "poweroff",))
         self._timer.daemon = True
@@ -311,7 +219,7 @@ class Machine:
         own = self._house.programs() / name.rpartition("/")[2]
         if ("/" not in name or name.startswith(("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"))) and own.exists():
             return str(own)
-        if own.name == _AGENT_PROGRAM:
+        if own.name == AGENT_PROGRAM:
             return str(own)
         found = shutil.which(name, path=path)
         if found is None:
@@ -386,8 +294,8 @@ class Machine:
         if asked.tool == "systemctl" and asked.arguments[:1] not in (("poweroff",), ("reboot",), ("halt",)):
             code, said = self.reactor.submit(self._systemd.systemctl(asked.arguments)).result()
             return aws_command.Said(code, said if code in (0, 3) else "", "" if code in (0, 3) else said)
-        if asked.tool == _AGENT_PROGRAM:
-            code, said = self._agent_ctl(asked.arguments)
+        if asked.tool == AGENT_PROGRAM:
+            code, said = self.agent_ctl(asked.arguments)
             return aws_command.Said(code, said)
         return self._power(asked)
 
@@ -404,7 +312,7 @@ class Machine:
         if when != "now" and not when.lstrip("+").isdigit():
             return aws_command.Said(1, "", f"Failed to parse time specification: {when}\n")
         minutes = 0 if when == "now" else int(when.lstrip("+"))
-        self._arm(cloud_config.Power(60.0 * minutes, how == "reboot" or bool(flags & {"-r", "--reboot"})))
+        self.arm(cloud_config.Power(60.0 * minutes, how == "reboot" or bool(flags & {"-r", "--reboot"})))
         return aws_command.Said(0)
 
     def _session_of(self, unit: Unit | None) -> Session:
@@ -447,7 +355,7 @@ class Machine:
         ]
         return bool(denied) and usage.holds_socket(denied, peer)
 
-    def _agent_ctl(self, arguments: Sequence[str]) -> tuple[int, str]:
+    def agent_ctl(self, arguments: Sequence[str]) -> tuple[int, str]:
         """`amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:PATH`, and `-a stop`."""
         given = dict(pairwise(arguments))
         action, place = given.get("-a", ""), given.get("-c", "")
@@ -455,16 +363,17 @@ class Machine:
             self._agent.stop()
             self._agent = None
         if action not in ("fetch-config", "append-config") or not place.startswith("file:"):
-            return (0, "") if action in ("stop", "status") else (1, f"{_AGENT_PROGRAM}: {action} {place}: not here\n")
+            return (0, "") if action in ("stop", "status") else (1, f"{AGENT_PROGRAM}: {action} {place}: not here\n")
         path = self._disk.local(place.removeprefix("file:"))
         if not path.is_file():
             return 1, f"{path}: no such file\n"
-        kept = self._disk.below(_AGENT)
+        kept = self._disk.below(AGENT_KEPT)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(str(path))
-        return self._start_agent(path)
+        return self.start_agent(path)
 
-    def _start_agent(self, path: Path) -> tuple[int, str]:
+    def start_agent(self, path: Path) -> tuple[int, str]:
+        """Have the CloudWatch agent started; exit code, and what is printed."""
         if self._house.start_agent is None:
             return 0, "the CloudWatch agent is not run here\n"
         try:
@@ -501,11 +410,12 @@ class Machine:
 
     def shell(self, script: str, within_s: float, environment: Mapping[str, str] | None = None) -> Said:
         """Run a script, its paths moved below the root, which it finds as $ROOT. Raises SystemFault."""
-        return self._run(("/bin/sh", "-c", self._disk.text(script)), within_s, environment or {})
+        return self.run(("/bin/sh", "-c", self._disk.text(script)), within_s, environment or {})
 
-    def _run(self, words: Sequence[str], within_s: float, environment: Mapping[str, str]) -> Said:
+    def run(self, words: Sequence[str], within_s: float, environment: Mapping[str, str]) -> Said:
+        """Run a program to its end. Raises SystemFault when it is not done in time."""
         folder = Path(tempfile.mkdtemp(dir=self._disk.below("/run")))
-        self._own(folder)
+        self._house.ground.home.account.own(folder)
         # Two files, where a program of the twin has one log.
         split = ("/bin/sh", "-c", 'exec "$@" >"$0/out" 2>"$0/err"', str(folder))
         values = {**self.environment(), "HOME": "/tmp", "ROOT": str(self.root), **environment}  # noqa: S108
@@ -543,9 +453,3 @@ class Machine:
         with contextlib.suppress(OSError):
             return path.read_bytes()[-_CONSOLE_BYTES:].decode(errors="replace")
         return ""
-
-
-def _agent_configurations(config: CloudConfig) -> set[str]:
-    """Files that runcmd hands to the CloudWatch agent."""
-    words = (word for command in config.commands if not isinstance(command, str) for word in command)
-    return {word.removeprefix("file:") for word in words if word.startswith("file:")}
