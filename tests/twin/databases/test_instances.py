@@ -154,6 +154,8 @@ def test_snapshots_hold_the_rows_of_their_time_here_and_in_the_other_region(twin
     rds, west = twin.rds(), twin.rds(STANDBY)
     taken = rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier="before")["DBSnapshot"]
     assert taken["Status"] == "creating"
+    with pytest.raises(ClientError, match="not a valid identifier"):
+        west.copy_db_snapshot(SourceDBSnapshotIdentifier=taken["DBSnapshotArn"], TargetDBSnapshotIdentifier="../x")
     _available(twin, "before")
     twin.available("orders")
     twin.query("orders", "INSERT INTO kept VALUES (2)")

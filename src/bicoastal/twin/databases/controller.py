@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.twin.databases import desired
+from bicoastal.twin.databases import desired, settings
 from bicoastal.twin.databases.desired import Desired, Key, Wanted, WantedSnapshot
 from bicoastal.twin.databases.instance import Instance
 from bicoastal.twin.databases.measurements import HEARTBEAT, measure
@@ -141,6 +144,21 @@ class Databases:
         if found is None or not found.primary.exists:
             raise SystemFault(f"database {region}/{identifier}: there is none to be backed up.")
         found.backup(into)
+
+    def look_into(self, region: str, identifier: str, database: str, statement: str) -> list[tuple[Any, ...]]:
+        """What a statement that only reads gives, as the superuser: for an auditor, whom no fence and no cut keeps out.
+
+        Raises SystemFault when the instance does not run, or does not answer.
+        """
+        found = self._instances.get(Key("instance", region, identifier))
+        if found is None or found.primary.pid is None:
+            raise SystemFault(f"database {region}/{identifier}: it does not run.")
+        try:
+            with found.primary.connect(settings.SUPERUSER, self._site.passwords.superuser, database) as session:
+                session.read_only = True
+                return session.execute(statement.encode()).fetchall()
+        except psycopg.Error as error:
+            raise SystemFault(f"database {region}/{identifier}: {str(error).strip()}") from error
 
     def keep(self, region: str, snapshot: str, data: Path) -> None:
         """Make a copy of a base backup the data of a DB snapshot: an instance can be born from it by its identifier."""

@@ -25,6 +25,7 @@ from bicoastal.twin.databases.slots import Slots
 from bicoastal.twin.databases.source import Source
 from bicoastal.twin.databases.standby import Standby
 from bicoastal.twin.databases.state import NODES, State
+from bicoastal.twin.databases.wal import hand_over
 from bicoastal.twin.interfaces import database_name
 from bicoastal.twin.wire import Address, Place
 
@@ -232,6 +233,8 @@ class Instance:
             old, replica = self.primary, self.primary.follows
             ended = old.stop(GRACE_S) if clean else False
             old.kill()
+            if not ended and not replica:
+                hand_over(self.site.ground.home, old.data, self.standby.server.data)
             state = self.state
             state.primary = state.other
             state.rejoin = "follow" if ended else "copy"

@@ -132,6 +132,9 @@ class Standby:
         if self._of.primary.follows:
             return
         if state.synchronous and not streams and not _within(SUSPEND_S, self._streams):
+            if self._of.primary.pid is None:
+                # It is the primary that is gone, and the standby is about to be needed.
+                raise SystemFault(f"{self._of.primary.name} has ended.\n    -> See {self._of.primary.log}.")
             self._suspend()
         elif streams and not state.synchronous:
             state.synchronous = True

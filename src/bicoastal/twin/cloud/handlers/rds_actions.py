@@ -16,7 +16,7 @@ from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.handlers import rds_records as records
 from bicoastal.twin.cloud.handlers.rds_births import create_instance
 from bicoastal.twin.cloud.handlers.rds_records import IN_PLACE, Record
-from bicoastal.twin.cloud.handlers.rds_snapshots import snapshot, take_snapshot
+from bicoastal.twin.cloud.handlers.rds_snapshots import check_new, snapshot, take_snapshot
 from bicoastal.twin.cloud.registry import ServiceError
 
 Json = Any
@@ -168,8 +168,7 @@ def _create_snapshot(request: Request) -> Json:
 
 def _copy_snapshot(request: Request) -> Json:
     source, id_ = snapshot(request["SourceDBSnapshotIdentifier"]), request["TargetDBSnapshotIdentifier"]
-    if id_ in emulator.store("rds", "_snapshots"):
-        raise ServiceError("DBSnapshotAlreadyExists", f"Cannot copy the snapshot: {id_} already exists.")
+    check_new(id_)
     region = source["DBSnapshotArn"].split(":")[3]
     key = request.get("KmsKeyId")
     if source.get("Encrypted") and region != emulator.region() and not key:

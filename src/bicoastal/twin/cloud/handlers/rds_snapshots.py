@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bicoastal.twin.cloud import emulator, planes
@@ -27,10 +28,17 @@ def snapshot(id_: str) -> Record:
     return record
 
 
-def take_snapshot(record: Record, id_: str) -> Record:
-    """Begin one: it is `creating`, and the instance `backing-up`, until its data are kept."""
+def check_new(id_: str) -> None:
+    """Raise ServiceError for an identifier that cannot be one, or is another's. RDS and AWS Backup write colons."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9:-]{0,254}", id_):
+        raise ServiceError("InvalidParameterValue", f"DBSnapshotIdentifier {id_!r} is not a valid identifier.")
     if id_ in emulator.store("rds", "_snapshots"):
         raise ServiceError("DBSnapshotAlreadyExists", f"Cannot create the snapshot: {id_} already exists.")
+
+
+def take_snapshot(record: Record, id_: str) -> Record:
+    """Begin one: it is `creating`, and the instance `backing-up`, until its data are kept."""
+    check_new(id_)
     made: Record = emulator.of_service("rds", "_create_snapshot_internal")(id_, record)
     made["_MasterUserPassword"] = record.get("_MasterUserPassword")
     if planes.attached(records.PLANE):
