@@ -35,3 +35,5 @@ def command(folder: Path | None) -> None:
     values["BICOASTAL_DATABASE_CA"] = twin.certificate
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    # Version 1 of the AWS CLI forgets AWS_ENDPOINT_URL for RDS in us-east-1 and some others, and would ask AWS.
+    click.echo('aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }')

@@ -79,7 +79,7 @@ class Twin:
     @property
     def status(self) -> Sequence[Status]:
         """What each controller is doing."""
-        return [loop.status for loop in self._loops]
+        return [*(loop.status for loop in self._loops), self.metrics.status]
 
     def _start(self, stack: ExitStack) -> None:
         home = stack.enter_context(Home(self._folder))

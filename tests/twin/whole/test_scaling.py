@@ -1,0 +1,83 @@
+"""The fleet grows when traffic AND usage pass their thresholds, and shrinks again; one of them alone does nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running import EAST, PREFIX, Running, until
+
+pytestmark = pytest.mark.xdist_group("twin")
+MINUTE_S = 6.0
+"""A CloudWatch minute at the fast pace."""
+
+
+@contextlib.contextmanager
+def load(twin: Running, path: str, clients: int, pause_s: float) -> Iterator[None]:
+    """Requests to the east, by so many clients."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(pause_s):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                twin.get(EAST, path)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+
+
+def _alarm(twin: Running, name: str) -> str:
+    found = twin.client("cloudwatch").describe_alarms(AlarmNames=[f"{PREFIX}-{name}"])["MetricAlarms"]
+    return str(found[0]["StateValue"])
+
+
+def _desired(twin: Running) -> int:
+    return int(twin.fleet(EAST)["DesiredCapacity"])
+
+
+def test_traffic_alone_does_not_grow_the_fleet(twin: Running) -> None:
+    """Many cheap requests: a file of the sample's, well below the CPU's threshold."""
+    before = _desired(twin)
+    with load(twin, "/style.css", clients=1, pause_s=0.04):
+        until("the alarm has looked", lambda: _alarm(twin, "scale-out") in ("OK", "ALARM"))
+        seen = _traffic(twin)
+        until("traffic is above its threshold for three minutes", lambda: _traffic(twin) > seen + 2, 12 * MINUTE_S)
+        assert _desired(twin) == before
+
+
+def _traffic(twin: Running) -> int:
+    """Minutes in which more than 80 requests for each target came."""
+    import time  # noqa: PLC0415 - only here
+
+    metrics = twin.client("cloudwatch").list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget")
+    dimensions = max((item["Dimensions"] for item in metrics["Metrics"]), key=len)
+    answer = twin.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ApplicationELB",
+        MetricName="RequestCountPerTarget",
+        Dimensions=dimensions,
+        StartTime=time.time() - 600,
+        EndTime=time.time() + 60,
+        Period=1,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] > 80 for point in answer["Datapoints"])
+
+
+def test_traffic_and_cpu_grow_the_fleet_and_quiet_shrinks_it(twin: Running) -> None:
+    before = _desired(twin)
+    with load(twin, "/", clients=4, pause_s=0.0):
+        until("the fleet is asked to grow", lambda: _desired(twin) > before, 20 * MINUTE_S)
+        until("it has grown", lambda: len(twin.in_service(EAST)) > before, 20 * MINUTE_S)
+        assert _alarm(twin, "scale-out") == "ALARM"
+    until("the fleet shrinks again", lambda: _desired(twin) < 4 and len(twin.in_service(EAST)) <= 3, 60 * MINUTE_S)
