@@ -20,8 +20,8 @@ from bicoastal.twin.ground import Ground
 from bicoastal.twin.instances.controller import Instances
 from bicoastal.twin.instances.machine import Machine
 from bicoastal.twin.pace import REAL, Pace
-from tests.support.deployed import service, user_data_text
-from tests.support.postgres import wait_until
+from tests.support.deployed import deployed, service, user_data_text
+from tests.support.postgres import MASTER, MASTER_PASSWORD, wait_until
 from tests.support.specs import spec
 from tests.twin.conftest import Grounds
 
@@ -132,31 +132,46 @@ class Site:
             DEADLINE_S,
         )
 
-    def user_data(
-        self, application: Path, *, command: str, host: str = "127.0.0.1", port: int = 5432, **app: Any
-    ) -> str:
-        """That of the service's launch template, for this application; its bundles are in the bucket then."""
+    def ship(self, application: Path, certificates: bytes | None = None) -> dict[str, str]:
+        """Put the bundles into the bucket; the parameters that name them."""
         bundle = application_bundle(application)
         versions = {"KitVersion": version_of(the_kit()), "ApplicationVersion": version_of(bundle)}
         s3 = self.client("s3")
         s3.put_object(Bucket=BUCKET, Key=f"kits/{versions['KitVersion']}.tar.gz", Body=the_kit())
         s3.put_object(Bucket=BUCKET, Key=f"applications/{versions['ApplicationVersion']}.tar.gz", Body=bundle)
-        certificate = self.ground.authority.certificate.read_bytes()
-        s3.put_object(Bucket=BUCKET, Key="ca/rds.pem", Body=certificate)
-        chosen = spec(app={"command": command, **app})
-        text = user_data_text(service(chosen, **versions).resources["LaunchTemplate"])
+        authority = certificates or self.ground.authority.certificate.read_bytes()
+        s3.put_object(Bucket=BUCKET, Key="ca/rds.pem", Body=authority)
+        return versions
+
+    def user_data(self, application: Path, *, port: int = 5432, certificates: bytes | None = None, **app: Any) -> str:
+        """That of the service's launch template; the application's bundle is in the bucket then.
+
+        `port` is the database's; `app` is that part of the spec.
+        """
+        versions = self.ship(application, certificates)
+        return self.filled(user_data_text(service(spec(app=app), **versions).resources["LaunchTemplate"]), port)
+
+    def bootstrap_data(self, application: Path, *, port: int, certificates: bytes, **app: Any) -> str:
+        """That of the bootstrap's launch template."""
+        stack = "bootstrap/us-east-1"
+        versions = {(stack, name): value for name, value in self.ship(application, certificates).items()}
+        template = deployed(spec(app=app), versions).stacks[stack].resources["BootstrapTemplate"]
+        return self.filled(user_data_text(template), port)
+
+    def filled(self, text: str, port: int) -> str:
+        """With what is here in the place of what AWS names at creation."""
         account = "arn:aws:secretsmanager:us-east-1:123456789012:secret:secrets/us-east-1"
         for hole, value in {
             "foundation/us-east-1.ArtifactBucket": BUCKET,
-            "database/us-east-1.DatabaseInstance": host,
+            "database/us-east-1.DatabaseInstance": "127.0.0.1",
             "database/us-west-2.DatabaseInstance": "127.0.0.1",
-            f"{account}.AppSecret": self.secrets["app"],
-            f"{account}.KitSecret": self.secrets["kit"],
+            **{f"{account}.{name.capitalize()}Secret": arn for name, arn in self.secrets.items()},
             '"port": "5432"': f'"port": "{port}"',
             "orders-production-service": "nobody-waits",
         }.items():
-            assert hole in text, hole
             text = text.replace(hole, value)
+        assert "foundation/" not in text
+        assert "secrets/us-east-1." not in text
         return text
 
 
@@ -247,6 +262,7 @@ def _make(ground: Ground) -> None:
     iam.add_role_to_instance_profile(InstanceProfileName="instance", RoleName="instance")
     ground.api.client("s3", REGION).create_bucket(Bucket=BUCKET)
     secrets = ground.api.client("secretsmanager", REGION)
-    for name in ("app", "kit"):
-        value = json.dumps({"username": name, "password": f"{name}-password-of-tests"})
+    for name in ("master", "owner", "app", "kit"):
+        login = (MASTER, MASTER_PASSWORD) if name == "master" else (name, f"{name}-password-of-tests")
+        value = json.dumps(dict(zip(("username", "password"), login, strict=True)))
         secrets.create_secret(Name=name, SecretString=value)

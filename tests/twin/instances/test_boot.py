@@ -121,7 +121,7 @@ def test_an_instance_that_shuts_itself_down_is_terminated(site: Site) -> None:
 
 
 def test_a_power_state_ends_it_by_the_twins_pace(sites: Sites) -> None:
-    site = sites(Pace("test", 600))
+    site = sites(Pace("test", 1200))
     config = '#cloud-config\nwrite_files: []\npower_state: {mode: poweroff, delay: "+10"}\n'
     id_ = site.launch(config, profile=False)
     site.booted(id_)

@@ -12,6 +12,7 @@ from bicoastal.core.errors import SystemFault
 from bicoastal.twin.instances.cloud_config import Power, read
 from bicoastal.twin.instances.disk import Disk
 from bicoastal.twin.instances.kit_settings import local_settings
+from bicoastal.twin.instances.power import asked
 from bicoastal.twin.pace import FAST, REAL
 
 DISK = Disk(
@@ -80,6 +81,24 @@ ntp: {{}}
     ]
     assert config.commands == (("systemctl", "enable", "--now", "a.service"), "echo hello > /tmp/x")
     assert (config.power, config.ignored, config.packages) == (Power(4500.0), ("ntp",), ("python3.11",))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("shutdown -h now", Power(0.0)),
+        ("shutdown -r +5", Power(300.0, reboots=True)),
+        ("shutdown", Power(60.0)),
+        ("poweroff", Power(0.0)),
+        ("systemctl reboot", Power(0.0, reboots=True)),
+        ("shutdown -c", None),
+    ],
+)
+def test_what_turns_the_power_off(line: str, expected: Power | None) -> None:
+    tool, *arguments = line.split()
+    assert asked(tool, arguments) == expected
+    with pytest.raises(SystemFault, match="Failed to parse time specification: soon"):
+        asked("shutdown", ["soon"])
 
 
 def test_a_script_is_one_command_and_nothing_is_nothing() -> None:

@@ -8,6 +8,7 @@
     units           unit files, as systemd reads them           settings, command lines, drop-ins
     systemd         runs them: order, readiness, restarts, limits
     programs        the PATH: an interpreter, `aws`, `systemctl`, `shutdown`
+    power           when a command line turns it off
     front_desk      what those ask of the machine's own process
     aws_command     `aws SERVICE OPERATION ...`, with the rights of the instance's role
     metadata        the instance metadata service

@@ -44,7 +44,7 @@ class Booting(Protocol):
     def start_agent(self, path: Path) -> tuple[int, str]:
         """Start the agent with this configuration."""
 
-    def arm(self, power: Power) -> None:
+    def arm(self, wanted: Power) -> None:
         """Turn the power off later."""
 
 

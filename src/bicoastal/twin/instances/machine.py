@@ -22,7 +22,7 @@ from pathlib import Path
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.twin.ground import Ground
-from bicoastal.twin.instances import aws_command, cloud_config, metadata, usage
+from bicoastal.twin.instances import aws_command, cloud_config, metadata, power, usage
 from bicoastal.twin.instances.boot import AGENT_KEPT, AGENT_PROGRAM, Boot
 from bicoastal.twin.instances.bytecode import Bytecode
 from bicoastal.twin.instances.disk import Disk
@@ -41,7 +41,6 @@ SHUTDOWN_S = 30.0
 _LOOK_S = 0.5
 _FRESH_S = 300.0
 _CONSOLE_BYTES = 65536
-_POWER = {"poweroff": "poweroff", "halt": "poweroff", "reboot": "reboot", "shutdown": "poweroff"}
 
 
 @dataclass(frozen=True)
@@ -167,10 +166,10 @@ class Machine:
 
     # Turning itself off.
 
-    def arm(self, power: cloud_config.Power) -> None:
+    def arm(self, wanted: cloud_config.Power) -> None:
         """Turn the power off after a time, by the twin's pace."""
-        delay = self._house.ground.pace.seconds(power.delay_s)
-        self._timer = threading.Timer(delay, self._turn_off, ("reboot" if power.reboots else "poweroff",))
+        delay = self._house.ground.pace.seconds(wanted.delay_s)
+        self._timer = threading.Timer(delay, self._turn_off, ("reboot" if wanted.reboots else "poweroff",))
         self._timer.daemon = True
         self._timer.start()
 
@@ -297,22 +296,11 @@ class Machine:
         if asked.tool == AGENT_PROGRAM:
             code, said = self.agent_ctl(asked.arguments)
             return aws_command.Said(code, said)
-        return self._power(asked)
-
-    def _power(self, asked: Asked) -> aws_command.Said:
-        """`poweroff`, `shutdown -h +5`, `shutdown -r now`, `shutdown -c`."""
-        words = [word for word in asked.arguments if not word.startswith("-")]
-        flags = {word for word in asked.arguments if word.startswith("-")}
+        wanted = power.asked(asked.tool, asked.arguments)
         if self._timer is not None:
             self._timer.cancel()
-        if "-c" in flags:
-            return aws_command.Said(0)
-        how = _POWER.get(words.pop(0) if asked.tool == "systemctl" else asked.tool, "poweroff")
-        when = words[0] if words and asked.tool == "shutdown" else "+1" if asked.tool == "shutdown" else "now"
-        if when != "now" and not when.lstrip("+").isdigit():
-            return aws_command.Said(1, "", f"Failed to parse time specification: {when}\n")
-        minutes = 0 if when == "now" else int(when.lstrip("+"))
-        self.arm(cloud_config.Power(60.0 * minutes, how == "reboot" or bool(flags & {"-r", "--reboot"})))
+        if wanted is not None:
+            self.arm(wanted)
         return aws_command.Said(0)
 
     def _session_of(self, unit: Unit | None) -> Session:

@@ -28,6 +28,7 @@ class Systemd:
         self._services: dict[str, Service] = {}
         self._jobs: dict[str, asyncio.Task[bool]] = {}
         self._gates: list[asyncio.Event] = []
+        self._unheeded: set[str] = set()
 
     @property
     def services(self) -> list[Service]:
@@ -156,8 +157,11 @@ class Systemd:
             if path.exists() is not wanted:
                 self._machine.say(f"{unit.name}: Condition check resulted in {unit.description} being skipped.")
                 return True
-        if unit.not_in_force:
-            self._machine.say(f"{unit.name}: not in force here: {', '.join(unit.not_in_force)}")
+        unheeded = [name for name in unit.not_in_force if name not in self._unheeded]
+        if unheeded:
+            # Once for a machine: all its units have the same.
+            self._unheeded.update(unheeded)
+            self._machine.say(f"{unit.name}: not in force here: {', '.join(unheeded)}")
         return await service.start()
 
     def _service(self, name: str) -> Service:
