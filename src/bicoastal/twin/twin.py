@@ -26,6 +26,7 @@ from bicoastal.twin.fleets.controller import Fleets
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.home import Home
 from bicoastal.twin.instances.controller import Instances
+from bicoastal.twin.interfaces import Agent, Host
 from bicoastal.twin.metrics.controller import Metrics
 from bicoastal.twin.names.controller import Names
 from bicoastal.twin.names.front import FrontDoor
@@ -98,9 +99,7 @@ class Twin:
         ground = self.ground
         self.admission = admits = Admission(ground.api)
         stack.callback(admits.close)
-        self.instances = Instances(
-            ground, admits=admits, start_agent=lambda host, path: self.metrics.start_agent(host, path)
-        )
+        self.instances = Instances(ground, admits=admits, start_agent=self._start_agent)
         self.databases = Databases(ground, admits=admits, place=self._place)
         self.fleets = Fleets(ground)
         self.balancers = Balancers(ground, admits=admits)
@@ -135,6 +134,10 @@ class Twin:
         self.admission.changed()
         for loop in self._loops:
             loop.poke()
+
+    def _start_agent(self, host: Host, configuration: Path) -> Agent:
+        """The metrics room knows the instances, and they know its agents: the one that is made later is asked later."""
+        return self.metrics.start_agent(host, configuration)
 
     def _place(self, owner: str) -> Place:
         """Where a program of the twin runs, with the zone of its instance."""
