@@ -227,6 +227,11 @@ class Evaluator:
         needed = body.get("Condition") if isinstance(body, Mapping) else None
         if needed is not None and self.condition(needed) is False:
             return Unknown(f"{name} does not exist here: condition {needed} does not hold")
+        if attribute == "CidrBlock" and isinstance(body, Mapping) and isinstance(body.get("Properties"), Mapping):
+            # An attribute that repeats a property: what is cut out of it with Fn::Cidr is known too.
+            value = self.value(body["Properties"].get("CidrBlock"))
+            if isinstance(value, str):
+                return value
         return Reference(self.stack, name, attribute)
 
     def _get_att(self, argument: Any) -> Value:

@@ -10,6 +10,7 @@ from bicoastal.review.demand import Demand
 from bicoastal.review.model.identity import Identities
 from bicoastal.review.model.names import Names
 from bicoastal.review.model.network import Network
+from bicoastal.review.model.reachable import Reachable
 from bicoastal.review.model.resolution import Resolution
 from bicoastal.review.model.service import Balancer, Fleet, balancers, fleets
 from bicoastal.review.model.signals import Alarm, Signals
@@ -67,6 +68,11 @@ class Case:
     def names(self) -> Names:
         """DNS records and health checks."""
         return Names(self.deployment)
+
+    @cached_property
+    def reachable(self) -> Reachable:
+        """Who can reach whom, as far as the templates tell."""
+        return Reachable(self.deployment)
 
     @cached_property
     def signals(self) -> Signals:

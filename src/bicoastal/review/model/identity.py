@@ -14,13 +14,23 @@ from functools import lru_cache
 from bicoastal.cfn.deployment import Deployment, Resource
 from bicoastal.cfn.values import Value
 
-_MANAGED = {
+_LOGS = ("logs:PutLogEvents", "logs:CreateLogStream", "logs:CreateLogGroup")
+MANAGED = {
+    "AdministratorAccess": ("*",),
+    "PowerUserAccess": ("*",),
+    "CloudWatchFullAccess": ("cloudwatch:*", "logs:*"),
+    "CloudWatchLogsFullAccess": ("logs:*",),
+    "AWSLambdaBasicExecutionRole": _LOGS,
+    "AWSLambdaVPCAccessExecutionRole": _LOGS,
+    "AmazonEC2RoleforSSM": ("ssm:*", "ssmmessages:*", "ec2messages:*", "s3:GetObject", "s3:PutObject", *_LOGS),
+    "AmazonS3ReadOnlyAccess": ("s3:Get*", "s3:List*"),
     "AmazonSSMManagedInstanceCore": ("ssm:*", "ssmmessages:*", "ec2messages:*"),
     "CloudWatchAgentServerPolicy": ("cloudwatch:PutMetricData", "logs:PutLogEvents", "logs:CreateLogStream"),
     "AWSBackupServiceRolePolicyForBackup": ("rds:CreateDBSnapshot", "backup:*", "rds:AddTagsToResource"),
     "AWSBackupServiceRolePolicyForRestores": ("rds:RestoreDBInstanceFromDBSnapshot", "rds:DeleteDBInstance"),
     "AmazonRDSEnhancedMonitoringRole": ("logs:PutLogEvents", "logs:CreateLogGroup"),
 }
+"""AWS's own policies, by what they allow of what is judged here; from their pages, 2026-11."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,9 @@ class Identities:
                 yield from self.document(policy, ("PolicyDocument",))
                 continue
             name = self._deployment.spelled(value).rpartition("/")[2]
-            if name in _MANAGED:
+            if name in MANAGED:
                 path = ("ManagedPolicyArns", index)
-                yield Statement(role, path, "Allow", _MANAGED[name], (), ("*",), (), None, ())
+                yield Statement(role, path, "Allow", MANAGED[name], (), ("*",), (), None, ())
         attaching = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
         for policy in self._deployment.of_type(*attaching):
             roles = [*policy.items("Roles"), *policy.items("RoleName")]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bicoastal.cfn.deployment import Deployment, Resource
-from bicoastal.cfn.functions import decoded
+from bicoastal.cfn.functions import decoded, to_json
 from bicoastal.core.documents import parse
 from bicoastal.core.errors import InputError
 
@@ -69,7 +69,8 @@ def machine_of(deployment: Deployment, template: Resource) -> Machine:
         return Machine(template, "", unreadable="it has no user data")
     text = deployment.spelled(decoded(value))
     if not text.startswith("#cloud-config"):
-        return Machine(template, text, commands=tuple(text.splitlines()))
+        files = {**_initialized(deployment, template), **_heredocs(text)}
+        return Machine(template, text, files, commands=tuple(text.splitlines()))
     try:
         document = parse(text, "user data", max_bytes=64 * 1024)
     except InputError as error:
@@ -88,6 +89,38 @@ def machine_of(deployment: Deployment, template: Resource) -> Machine:
     ]
     packages = tuple(str(item) for item in config.get("packages") or [])
     return Machine(template, text, files, packages, tuple(commands))
+
+
+_HEREDOC = re.compile(
+    r"""^[^\n#]*?(?:cat\s*(?:>|>>)\s*(?P<into>\S+)\s*<<|tee\s+(?:-a\s+)?(?P<tee>\S+)[^\n]*?<<|<<)-?\s*"""
+    r"""(?P<quote>['"]?)(?P<mark>\w+)(?P=quote)(?:\s*>{1,2}\s*(?P<after>\S+))?[^\n]*\n(?P<text>.*?)^\s*(?P=mark)\s*$""",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def _heredocs(text: str) -> dict[str, str]:
+    """Files that a shell script writes with `cat > path <<EOF` and the like."""
+    found = {}
+    for match in _HEREDOC.finditer(text):
+        path = match["into"] or match["tee"] or match["after"]
+        if path:
+            found[path.strip("\"'")] = match["text"]
+    return found
+
+
+def _initialized(deployment: Deployment, template: Resource) -> dict[str, str]:
+    """Files that `cfn-init` writes, from the resource's own metadata."""
+    metadata = template.attribute("Metadata")
+    init = metadata.get("AWS::CloudFormation::Init") if isinstance(metadata, dict) else None
+    found = {}
+    for config in init.values() if isinstance(init, dict) else ():
+        files = config.get("files") if isinstance(config, dict) else None
+        for path, body in files.items() if isinstance(files, dict) else ():
+            content = body.get("content") if isinstance(body, dict) else None
+            if content is not None:
+                plain = to_json(content) if isinstance(content, dict | list) else content
+                found[str(path)] = deployment.spelled(plain)
+    return found
 
 
 def _content(item: Mapping[str, Any]) -> str:

@@ -219,9 +219,10 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
         return "which the fleet's agent does not collect"
     wanted = set(metric.dimensions)
     shapes = [set(shape) for shape in section.get("aggregation_dimensions") or [] if isinstance(shape, list)]
-    if wanted not in shapes:
-        return f"which the agent does not aggregate on {', '.join(sorted(wanted)) or 'no dimension'}"
     appended = section.get("append_dimensions")
+    plain = isinstance(appended, dict) and wanted == set(appended) and metric.name.partition("_")[0] in _UNDIVIDED
+    if wanted not in shapes and not plain:
+        return f"which the agent does not aggregate on {', '.join(sorted(wanted)) or 'no dimension'}"
     if not isinstance(appended, dict) or not wanted <= set(appended):
         return f"to which the agent does not append {', '.join(sorted(wanted))}"
     for name, value in metric.dimensions.items():
@@ -232,6 +233,10 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
 
 _PLUGINS = frozenset({"cpu", "disk", "diskio", "mem", "net", "netstat", "processes", "swap"})
 """What the agent measures itself; any other name may come from a program by StatsD."""
+
+
+_UNDIVIDED = frozenset({"mem", "netstat", "processes", "swap"})
+"""Plugins with one value for a host: their metrics bear what is appended, and no dimension of their own."""
 
 
 def _collected(sections: Mapping[str, Any]) -> Iterator[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bicoastal.cfn.deployment import Resource
-from bicoastal.cfn.values import Unknown, Value
+from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
+from bicoastal.review.model.writers import agents, declared, programs
 from bicoastal.review.rows.aggregation import judge_aggregation
 from bicoastal.review.verdict import Judgement, number, where
 
@@ -46,7 +45,7 @@ def _retention(case: Case, judgement: Judgement) -> None:
 
 def _producers(case: Case, judgement: Judgement, region: str) -> None:
     """Everything that writes logs writes to a group that is declared here: others would be kept for ever."""
-    for producer, name, what in (*_declared(case, region), *_programs(case, region), *_agents(case, region)):
+    for producer, name, what in (*declared(case, region), *programs(case, region), *agents(case, region)):
         if name is None:
             judgement.lacks(f"{where(producer)}: {what} go nowhere.")
             continue
@@ -83,61 +82,9 @@ def _delivered(case: Case, judgement: Judgement, group: Resource) -> None:
         judgement.lacks(f"{where(group)}: no policy lets the firewall's log be delivered to it.")
 
 
-def _declared(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
-    """AWS services that are told to log."""
-    deployment = case.deployment
-    for item in case.databases(region):
-        identifier = deployment.name(item)
-        if identifier is None:
-            continue
-        for kind in item.items("EnableCloudwatchLogsExports"):
-            yield item, f"/aws/rds/instance/{deployment.spelled(identifier)}/{kind}", f"its {kind} log"
-    for item in deployment.of_type("AWS::EC2::FlowLog", region=region):
-        yield item, item.get("LogGroupName", default=item.get("LogDestination")), "flow logs"
-    for item in deployment.of_type("AWS::WAFv2::LoggingConfiguration", region=region):
-        for value in item.items("LogDestinationConfigs") or [None]:
-            yield item, value, "the firewall's log"
-    for item in deployment.of_type("AWS::CloudTrail::Trail", region=region):
-        if item.get("CloudWatchLogsLogGroupArn") is not None:
-            yield item, item.get("CloudWatchLogsLogGroupArn"), "the trail"
-        if item.get("S3BucketName") is None:
-            yield item, None, "the trail"
-
-
-def _programs(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
-    """What runs, delivers or opens sessions here, and says what it does."""
-    deployment = case.deployment
-    for item in deployment.of_type("AWS::KinesisFirehose::DeliveryStream", region=region):
-        name = item.get("ExtendedS3DestinationConfiguration", "CloudWatchLoggingOptions", "LogGroupName")
-        if name is not None:
-            yield item, name, "its failures"
-    for item in deployment.of_type("AWS::Lambda::Function", region=region):
-        name = item.get("LoggingConfig", "LogGroup")
-        function = deployment.spelled(deployment.name(item) or item.reference)
-        yield item, name if name is not None else f"/aws/lambda/{function}", "its log"
-    for document in deployment.of_type("AWS::SSM::Document", region=region):
-        name = document.get("Content", "inputs", "cloudWatchLogGroupName")
-        if document.get("DocumentType") == "Session":
-            yield document, name, "sessions"
-
-
-def _agents(case: Case, region: str) -> Iterator[tuple[Resource, Value, str]]:
-    """What the CloudWatch agents on instances collect."""
-    for fleet in case.fleets(region):
-        if fleet.machine is None or fleet.template is None:
-            continue
-        logs = fleet.machine.agent.get("logs")
-        collected = logs.get("logs_collected") if isinstance(logs, dict) else None
-        for source in (collected or {}).values() if isinstance(collected, dict) else ():
-            for entry in source.get("collect_list") or [] if isinstance(source, dict) else []:
-                if isinstance(entry, dict) and entry.get("log_group_name"):
-                    what = entry.get("file_path") or "the journal"
-                    yield fleet.template, entry["log_group_name"], str(what)
-
-
 def _written(case: Case, group: Resource) -> bool:
     name = case.deployment.spelled(case.deployment.name(group) or group.reference)
-    writers = (*_declared(case, group.region), *_programs(case, group.region), *_agents(case, group.region))
+    writers = (*declared(case, group.region), *programs(case, group.region), *agents(case, group.region))
     for _, value, _ in writers:
         if value is not None and (case.deployment.resource(value) is group or case.deployment.spelled(value) == name):
             return True
@@ -237,7 +184,7 @@ def _watched(case: Case, judgement: Judgement, region: str) -> None:
 def _counted(case: Case, judgement: Judgement, region: str) -> None:
     """What the application's log says of errors is counted, and every count is listened to."""
     filters = case.deployment.of_type("AWS::Logs::MetricFilter", region=region)
-    written = {case.deployment.spelled(name) for _, name, _ in _agents(case, region) if not isinstance(name, Unknown)}
+    written = {case.deployment.spelled(name) for _, name, _ in agents(case, region) if not isinstance(name, Unknown)}
     if not any(case.deployment.spelled(item.get("LogGroupName") or "") in written for item in filters):
         judgement.lacks(f"{region}: errors in the instances' logs are not counted.")
     for item in filters:
