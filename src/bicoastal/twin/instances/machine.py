@@ -128,7 +128,7 @@ class Machine:
 
     def shut_down(self) -> None:
         """As `poweroff`: services end by their own rules, within a time; then everything is gone."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, SystemFault):
             self.reactor.submit(self._systemd.stop_everything()).result(SHUTDOWN_S)
         self.cut()
 
@@ -141,7 +141,8 @@ class Machine:
             left = list(self._processes)
         if self._timer is not None:
             self._timer.cancel()
-        self.reactor.submit(self._cut()).result(10)
+        with contextlib.suppress(TimeoutError, SystemFault):
+            self.reactor.submit(self._cut()).result(10)
         # All at once, and only then one by one: none must see the others go and live on.
         self._signal_all(signal.SIGKILL)
         for process in left:

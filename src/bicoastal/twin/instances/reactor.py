@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from bicoastal.core.errors import SystemFault
+
 Result = TypeVar("Result")
 
 _WORKERS = 16
@@ -22,6 +24,8 @@ class Reactor:
     def __init__(self) -> None:
         """Nothing runs before `start`."""
         self.loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._ends = False
         self._workers = ThreadPoolExecutor(_WORKERS, "twin-instances-worker")
         self.loop.set_default_executor(self._workers)
         self._thread = threading.Thread(target=self.loop.run_forever, name="twin-instances-loop", daemon=True)
@@ -33,16 +37,24 @@ class Reactor:
     def stop(self) -> None:
         """End every task, then the thread."""
         if self._thread.is_alive():
+            with self._lock:
+                # Nothing may come behind what cancels everything: it would never run.
+                self._ends = True
+                ending = asyncio.run_coroutine_threadsafe(self._cancel_all(), self.loop)
             with contextlib.suppress(TimeoutError):
-                self.submit(self._cancel_all()).result(10)
+                ending.result(10)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(10)
             self.loop.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
-        """Run a coroutine in the loop, from any other thread."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
+        """Run a coroutine in the loop, from any other thread. Raises SystemFault when the loop ends."""
+        with self._lock:
+            if not self._ends:
+                return asyncio.run_coroutine_threadsafe(work, self.loop)
+        work.close()
+        raise SystemFault("the twin ends")
 
     async def blocking(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """A call that blocks, from within the loop."""
