@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from bicoastal.twin.backups.jobs import Roles, back_up, copy, restore
+from bicoastal.twin.backups.jobs import ROUNDS_S, Roles, back_up, copy, restore
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import Measurement
 from bicoastal.twin.timetable import Clock, due
@@ -20,8 +20,6 @@ Json = Any
 Key = tuple[Literal["backup", "copy", "restore", "schedule", "expiry"], str, str]
 """Kind, region and name."""
 _DAY_S = 86_400.0
-_ROUNDS_S = 5.0
-"""Between two looks at a schedule, at most: no start window is shorter, however fast the pace."""
 _METRICS = {
     "COMPLETED": "NumberOfBackupJobsCompleted",
     "FAILED": "NumberOfBackupJobsFailed",
@@ -90,7 +88,7 @@ class Backups:
         at = due(str(item["expression"]), str(item["zone"]), clock, last)
         now = self._clock()
         if at is not None and now >= at:
-            late = now > at + max(self._ground.pace.seconds(float(item["window_s"])), _ROUNDS_S)
+            late = now > at + max(self._ground.pace.seconds(float(item["window_s"])), ROUNDS_S)
             self._ground.api.report("backup.due", region, schedule=name, at=at, late=late)
 
     def measurements(self) -> Iterable[Measurement]:

@@ -19,6 +19,8 @@ from bicoastal.twin.ground import Ground
 
 Json = Any
 SERVICE = "backup.amazonaws.com"
+ROUNDS_S = 20.0
+"""No start window is shorter, however fast the pace: a loaded machine looks at a job that late."""
 _GIB = 1 << 30
 _SESSION_S = 3_000.0
 _NOT_NOW = ("InvalidDBInstanceState", "InvalidDBInstanceStateFault")
@@ -72,7 +74,8 @@ def back_up(ground: Ground, roles: Roles, region: str, job: Mapping[str, Json]) 
     try:
         rds = roles.rds(job["IamRoleArn"], region)
         if job["State"] == "CREATED":
-            if time.time() > job["CreationDate"] + ground.pace.seconds(60.0 * job["_StartMinutes"]):
+            window_s = max(ground.pace.seconds(60.0 * job["_StartMinutes"]), ROUNDS_S)
+            if time.time() > job["CreationDate"] + window_s:
                 tell("EXPIRED", message="It could not begin in its start window.")
                 return
             _begin_snapshot(rds, name, instance, job["_Tags"])

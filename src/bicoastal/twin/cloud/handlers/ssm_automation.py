@@ -231,8 +231,7 @@ def _tell(record: Record) -> None:
 
 def _may_start(request: Request) -> Sequence[Check]:
     name = str(request.data.get("DocumentName", "")).rpartition("/")[2]
-    version = request.data.get("DocumentVersion") or "$DEFAULT"
-    checks = [Check(request.arn("ssm", f"automation-definition/{name}:{version}"))]
+    checks = [Check(request.arn("ssm", f"document/{name}")), Check(request.arn("ssm", "automation-execution/*"))]
     try:
         _, content, _ = _definition(request.data)
         given = request.data.get("Parameters") or {}
