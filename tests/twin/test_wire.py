@@ -199,3 +199,25 @@ def test_stop_closes_everything(echo: Echo) -> None:
             connection.recv(1)
     with pytest.raises(ConnectionRefusedError):
         connect(listener)
+
+
+def test_stop_waits_for_no_route_and_reports_none(caplog: pytest.LogCaptureFixture) -> None:
+    asked_for, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Address) -> Cut:
+        asked_for.set()
+        go_on.wait(20)
+        return "refuse"
+
+    wire = Wire()
+    wire.start()
+    listener = wire.listen(("127.0.0.1", 0), slow)
+    try:
+        with connect(listener) as connection:
+            assert asked_for.wait(20)
+            wire.stop()
+            with pytest.raises(ConnectionError):
+                connection.recv(1)
+    finally:
+        go_on.set()
+    assert [record.getMessage() for record in caplog.records] == []

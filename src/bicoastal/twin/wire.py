@@ -204,8 +204,13 @@ class Listener:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer: Address = writer.get_extra_info("peername")[:2]
-        # It may look at the kernel's tables, and others' bytes go on meanwhile.
-        route = await asyncio.to_thread(self._router, peer)
+        try:
+            # It may look at the kernel's tables, and others' bytes go on meanwhile.
+            route = await asyncio.to_thread(self._router, peer)
+        except asyncio.CancelledError:
+            # The wire stops. Python 3.11's streams report a task of theirs that ends as cancelled as an error.
+            _reset(writer)
+            return
         if route == "refuse" or isinstance(route, str):
             await _refuse(reader, writer, silent=route == "black-hole")
             return
@@ -215,7 +220,7 @@ class Listener:
         try:
             await connection.run()
         except asyncio.CancelledError:
-            # The wire stops. Python 3.11's streams report a task of theirs that ends as cancelled as an error.
+            # As above.
             connection.reset()
         finally:
             self._connections.discard(connection)
