@@ -36,6 +36,11 @@ def kit(**changes: object) -> Kit:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def primary(**changes: object) -> Kit:
+    """The same, once it is promoted."""
+    return kit(**{"role": "primary", "receiver": None, "heartbeat_age_s": 0.5, **changes})
+
+
 def stack(status: str = "UPDATE_COMPLETE", **parameters: str) -> StackView:
     return StackView("id", "orders-production-x", WEST, status, "", parameters, {}, {}, True)
 
@@ -78,11 +83,12 @@ ALONE = replace(REPLICA, source="")
         (west(gate=Gate.CLOSED, switch="on:2;"), Progress(fence_awaited=True), State.CUT_OFF),
         (west(gate=Gate.CLOSED, switch="on:1;"), Progress(), State.DRAINED),
         (west(stacks={"database": stack("UPDATE_IN_PROGRESS")}, switch="on:2;"), Progress(), State.PROMOTING),
-        (west(instance=replace(ALONE, status="rebooting"), switch="on:2;"), Progress(), State.PROMOTING),
+        (west(instance=replace(ALONE, status="rebooting"), switch="on:2;", kit=None), Progress(), State.PROMOTED),
+        (west(instance=ALONE), Progress(), State.DRAINED),
         (west(instance=ALONE, switch="on:2;"), Progress(), State.PROMOTED),
-        (west(instance=ALONE, switch="on:2;", kit=kit(epoch=2, fence="superseded")), Progress(), State.PROMOTED),
-        (west(instance=ALONE, switch="on:2;", gate=Gate.CLOSED, kit=kit(epoch=2)), Progress(), State.WRITABLE),
-        (west(instance=ALONE, switch="on:2;", kit=kit(epoch=2)), Progress(proven=True), State.OPEN),
+        (west(instance=ALONE, switch="on:2;", kit=primary(epoch=2, fence="superseded")), Progress(), State.PROMOTED),
+        (west(instance=ALONE, switch="on:2;", gate=Gate.CLOSED, kit=primary(epoch=2)), Progress(), State.WRITABLE),
+        (west(instance=ALONE, switch="on:2;", kit=primary(epoch=2)), Progress(proven=True), State.OPEN),
     ],
 )
 def test_the_state_is_read_from_what_is(here: Side, progress: Progress, state: State) -> None:
@@ -93,7 +99,7 @@ def test_what_is_recorded_is_moved_when_its_tags_are_so() -> None:
     here = west(
         instance=ALONE,
         switch="on:2;",
-        kit=kit(epoch=2),
+        kit=primary(epoch=2),
         stacks={
             "database": stack(DatabaseRole="primary"),
             "service": stack(Switch="on:2;", ReadGate="open"),

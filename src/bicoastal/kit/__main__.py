@@ -93,6 +93,12 @@ def _probe(config: Config, aws: AwsCli, _: argparse.Namespace) -> int:
     return _say(probe(config, aws))
 
 
+def _diverged(config: Config, aws: AwsCli, options: argparse.Namespace) -> int:
+    from bicoastal.kit.diverged import diverged  # noqa: PLC0415
+
+    return _say(diverged(config, aws, options.snapshot, options.after))
+
+
 VERBS: dict[str, tuple[Verb, str]] = {
     "fetch": (_fetch, "bring the application and the database's certificates"),
     "environment": (_environment, "write the application's environment file"),
@@ -103,6 +109,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "fence": (_fence, "stop writes on the local primary"),
     "unfence": (_unfence, "take writes again on the local primary, in a higher epoch"),
     "probe": (_probe, "write one row as the application and read it back"),
+    "diverged": (_diverged, "list rows that a database promoted from this one never got"),
 }
 
 
@@ -118,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--epoch", type=int, required=True)
         if name == "fence":
             sub.add_argument("--reason", required=True)
+        if name == "diverged":
+            sub.add_argument("--snapshot", required=True, help="pg_current_snapshot() of the other one, as it was")
+            sub.add_argument("--after", type=int, default=0, help="rows that were given already")
     return parser
 
 

@@ -1,6 +1,6 @@
 """What an operator asks of the local database, each answered by one JSON object: fence, unfence, probe.
 
-They act where the local database is a primary and refuse elsewhere; `failover` and `switchover` call them through SSM.
+They act where the local database is a primary and refuse elsewhere; operations call them through SSM.
 """
 
 from __future__ import annotations
@@ -37,11 +37,15 @@ def fence(config: Config, aws: AwsCli, epoch: int, reason: str) -> dict[str, obj
                 )
         if said.startswith("leaky"):
             raise UnavailableError(f"fenced, but not tight: {said}. Revoke that grant as its grantor.")
-        return {"fenced": True, "epoch": epoch, "reason": reason, "already": said == "already"}
+        lsn = session.one("SELECT pg_current_wal_flush_lsn()::text AS lsn")["lsn"]
+        return {"fenced": True, "epoch": epoch, "reason": reason, "already": said == "already", "lsn": lsn}
 
 
 def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
-    """Lift the fence and raise the epoch. Raises RefusedError for an epoch that is too low."""
+    """Lift the fence, raise the epoch, and prove that the application can write.
+
+    One command, for an operator waits between two. Raises RefusedError for an epoch that is too low.
+    """
     with _primary(config, aws) as session:
         try:
             said = session.one("SELECT bicoastal.unfence(:epoch) AS said", epoch=epoch)["said"]
@@ -49,7 +53,7 @@ def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
             if error.code == _EPOCH_REFUSED:
                 raise RefusedError(str(error)) from error
             raise
-        return {"fenced": False, "epoch": epoch, "change": said}
+    return {"fenced": False, "epoch": epoch, "change": said, **probe(config, aws)}
 
 
 def probe(config: Config, aws: AwsCli) -> dict[str, object]:

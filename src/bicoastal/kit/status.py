@@ -33,6 +33,10 @@ SELECT status, pg_last_wal_receive_lsn()::text AS received_lsn, pg_last_wal_repl
     extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS last_replayed_commit_s
 FROM (SELECT 1) AS always LEFT JOIN pg_stat_wal_receiver ON true
 """
+_WAL = """
+SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_flush_lsn()::text END AS written_lsn,
+    pg_current_snapshot()::text AS snapshot
+"""
 _SLOTS = """
 SELECT p.slot_name AS name, p.active, p.wal_status,
     pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn() END, p.restart_lsn)::float8
@@ -106,6 +110,8 @@ def _database(config: Config, aws: AwsCli) -> dict[str, Any]:
                 "by": sessions,
             },
             "receiver": _receiver(session) if seen.replica else None,
+            # What a promoted replica has, for ever: a row of its former primary that is not in it was lost.
+            **session.one(_WAL),
             "slots": [dict(row) for row in session.query(_SLOTS, prefix=config.replica_slot_prefix)],
         }
 

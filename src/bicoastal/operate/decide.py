@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bicoastal.operate.sight import Gate, Observation, Side
+from bicoastal.operate.sight import SWITCH_OFF, Gate, Observation, Side
 from bicoastal.operate.transitions import State
 from bicoastal.stacks.view import Condition
 
@@ -39,37 +39,149 @@ class Objection:
 
 @dataclass(frozen=True)
 class Progress:
-    """What this run has seen through."""
+    """What this run has seen through, and no look can show."""
 
     drained: bool = False
     """The time for readers is over."""
     fence_awaited: bool = False
+    prepared: bool = False
+    replayed: bool = False
     proven: bool = False
     """A write was seen to work."""
     tagged: bool = False
+    fenced: bool = False
+    """The other side's former primary was seen fenced, or is gone."""
+    listed: bool = False
 
 
 def target_epoch(here: Side) -> int | None:
     """The epoch that a takeover by this side begins, or has begun; None where it cannot be known."""
-    latched = here.switch_epoch
-    known = here.kit.epoch if here.kit is not None else None
-    if known is None:
+    latched, kit = here.switch_epoch, here.kit
+    if kit is None or kit.epoch is None:
         return latched
-    if latched is not None and latched >= known:
+    if latched is not None and latched >= kit.epoch:
         # On, and not a left-over of an earlier failover, whose epoch is below the database's own.
         return latched
-    return known + 1
+    if here.alone and kit.fence_epoch is not None:
+        # A switchover that was interrupted: the fence came by WAL, with the epoch that it was made for.
+        return kit.fence_epoch
+    return kit.epoch if primary(here) else kit.epoch + 1
+
+
+def primary(here: Side) -> bool:
+    """Whether this side is the primary of its epoch: nothing has to take over."""
+    return here.alone and here.role == "primary" and here.kit is not None and here.kit.fence is None
 
 
 def state_of(observation: Observation, progress: Progress) -> State:
-    """Where the region that takes over stands."""
+    """Where the region that takes over in a failover stands."""
     here = observation.here
-    if _promoting(here):
-        return State.PROMOTING
-    if here.alone and here.instance is not None:
+    if here.alone and (here.role == "primary" or here.switch_epoch is not None):
         return _after_promotion(here, progress)
+    if promoting(here):
+        return State.PROMOTING
+    if here.alone and not _latched(here):
+        # Promoted past CloudFormation: the switch comes first all the same.
+        return State.DRAINED
     if _latched(here):
         return State.CUT_OFF if progress.fence_awaited else State.SWITCHED
+    return _draining(here, progress)
+
+
+def switchover_state(observation: Observation, progress: Progress) -> State:
+    """Where a switchover stands: the other region is the primary until this one stands alone."""
+    here, there = observation.here, observation.there
+    if here.alone:
+        found = _after_promotion(here, progress)
+        # A failover latches before it promotes, a switchover afterwards: then nobody was sent away before his time.
+        if found in (State.OPEN, State.RECORDED, State.MOVED) and here.switch_epoch != _epoch(here):
+            return State.OPEN
+        return {State.OPEN: State.ANNOUNCED, State.MOVED: State.RECORDED}.get(found, found)
+    if promoting(here):
+        return State.PROMOTING
+    if stopped(there, target_epoch(here)):
+        return State.REPLAYED if progress.replayed else State.STOPPED
+    if progress.prepared:
+        return State.PREPARED
+    return _draining(here, progress)
+
+
+def rejoin_state(  # noqa: PLR0911 - a line for each state
+    observation: Observation, progress: Progress
+) -> State:
+    """Where a rejoin stands. `here` is the primary, `there` what is to follow it again."""
+    here, there = observation.here, observation.there
+    if there.role == "primary" or (there.instance is not None and not there.instance.source):
+        if progress.fenced:
+            return State.LISTED if progress.listed else State.FENCED
+        return State.SHUT if there.gate is Gate.CLOSED else State.MOVED
+    if here.kit is None or not here.kit.follower:
+        return State.BUILT
+    if not refreshed(observation):
+        return State.STREAMING
+    if there.gate is not Gate.OPEN or there.parameter("service", "ReadGate") != Gate.OPEN:
+        return State.REFRESHED
+    if not named(observation):
+        return State.REOPENED
+    if any(side.switch != SWITCH_OFF or side.parameter("service", "Switch") != SWITCH_OFF for side in (here, there)):
+        return State.NAMED
+    return State.PROTECTED if progress.tagged else State.SWITCHED_OFF
+
+
+def refreshed(observation: Observation) -> bool:
+    """Whether what names the databases names those that are there, in both regions."""
+    here, there = observation.here, observation.there
+    return all(
+        side.parameter(kind, name) in ("", value) and (side.stacks[kind].good if kind in side.stacks else True)
+        for side, other in ((here, there), (there, here))
+        for kind, name, value in wanted_inputs(side, other)
+    )
+
+
+def wanted_inputs(side: Side, other: Side) -> list[tuple[str, str, str]]:
+    """Kind of stack, parameter, and what it should be, of one side; an empty parameter means that it has none such."""
+    own = side.instance
+    if own is None:
+        return []
+    return [
+        ("service", "DatabaseHost", side.output("database", "DatabaseHost")),
+        ("service", "OtherDatabaseHost", other.output("database", "DatabaseHost")),
+        ("bootstrap", "DatabaseHost", side.output("database", "DatabaseHost")),
+        ("backup", "DatabaseArn", own.arn),
+        ("backup", "DatabaseRole", "replica" if own.source else "primary"),
+        ("monitoring", "DatabaseId", own.identifier),
+    ]
+
+
+def named(observation: Observation) -> bool:
+    """Whether checks and names count by the primary's epoch, and lead to it."""
+    epoch = _epoch(observation.here)
+    home = next((side for side in (observation.here, observation.there) if "checks" in side.stacks), None)
+    if home is None or epoch is None:
+        return False
+    primary = home.parameter("names", "PrimaryRegion")
+    return (
+        home.parameter("checks", "Epoch") == str(epoch)
+        and home.parameter("checks", "NextEpoch") == str(epoch + 1)
+        and home.parameter("names", "Epoch") == str(epoch)
+        and home.parameter("names", "NextEpoch") == str(epoch + 1)
+        and primary in ("", observation.here.region)
+    )
+
+
+def stopped(primary: Side, epoch: int | None) -> bool:
+    """Whether a switchover has stopped the writes of the other region's primary."""
+    kit = primary.kit
+    return kit is not None and kit.role == "primary" and kit.fence is not None and kit.fence_epoch == epoch
+
+
+def promoting(here: Side) -> bool:
+    """Whether CloudFormation is at work on the database, which is still a replica."""
+    stack = here.stacks.get("database")
+    return stack is not None and stack.condition is Condition.BUSY
+
+
+def _draining(here: Side, progress: Progress) -> State:
     if here.gate is not Gate.CLOSED:
         return State.SERVING
     if progress.drained or (here.kit is not None and here.kit.reading == 0):
@@ -77,23 +189,19 @@ def state_of(observation: Observation, progress: Progress) -> State:
     return State.DRAINING
 
 
-def _promoting(here: Side) -> bool:
-    stack = here.stacks.get("database")
-    busy = stack is not None and stack.condition is Condition.BUSY
-    restarting = here.alone and here.instance is not None and here.instance.status != "available"
-    return busy or restarting
+def _epoch(here: Side) -> int | None:
+    return here.kit.epoch if here.kit is not None else None
 
 
 def _latched(here: Side) -> bool:
     """The switch announces an epoch that the database does not have yet."""
-    latched = here.switch_epoch
-    known = here.kit.epoch if here.kit is not None else None
+    latched, known = here.switch_epoch, _epoch(here)
     return latched is not None and (known is None or latched > known)
 
 
 def _after_promotion(here: Side, progress: Progress) -> State:
     kit = here.kit
-    if kit is None or kit.epoch is None or kit.epoch != target_epoch(here) or kit.fence is not None:
+    if kit is None or kit.role != "primary" or kit.epoch is None or kit.fence is not None or not _raised(here):
         return State.PROMOTED
     if here.gate is not Gate.OPEN or not progress.proven:
         return State.WRITABLE
@@ -102,10 +210,18 @@ def _after_promotion(here: Side, progress: Progress) -> State:
     return State.MOVED if progress.tagged else State.RECORDED
 
 
+def _raised(here: Side) -> bool:
+    """The database has the epoch of its takeover: the switch's, or, of a switchover, that of the fence it came with."""
+    return here.switch_epoch is None or here.switch_epoch <= (_epoch(here) or 0)
+
+
 def recorded(here: Side) -> bool:
     """Whether the stacks say what is: `deploy` reads them back and keeps it."""
+    stack = here.stacks.get("database")
     return (
         here.role == "primary"
+        and stack is not None
+        and stack.good
         and here.parameter("service", "Switch") == here.switch
         and here.parameter("service", "ReadGate") == here.gate
         and here.parameter("backup", "DatabaseRole") == "primary"

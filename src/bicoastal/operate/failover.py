@@ -1,4 +1,4 @@
-"""Failover: the entry, and the walk over the table. It decides nothing that `decide` could, and changes nothing itself.
+"""Failover: the entry, and the walk over its table. It decides nothing that `decide` could.
 
 The path asks the surviving region alone. Looks at the lost one, its fencing from outside and the growth of the fleet
 run beside it; their outcomes are told when they come and waited for by nobody.
@@ -8,36 +8,32 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
-from bicoastal.operate import kit, tags
-from bicoastal.operate.act import Acts
-from bicoastal.operate.decide import (
-    Doubt,
-    Objection,
-    Progress,
-    lag_at_last_contact,
-    objections,
-    state_of,
-    target_epoch,
-)
+from bicoastal.operate import fencing, tags
+from bicoastal.operate.decide import Doubt, Objection, lag_at_last_contact, objections, primary, state_of, target_epoch
 from bicoastal.operate.journal import Journal
+from bicoastal.operate.ledger import PROMOTED, Ledger
 from bicoastal.operate.observe import Watcher
 from bicoastal.operate.sight import Gate, Observation, Side
 from bicoastal.operate.subject import Subject
-from bicoastal.operate.transitions import Operation, State, Step, Transition, row
+from bicoastal.operate.transitions import Operation, State, Step, Transition
+from bicoastal.operate.walk import Report, Tell, Walk
 
 DRAIN_S = 10.0
 WITNESS_TTL_S = 10.0
 """A resolver may go on giving the witness's last answer for so long."""
-_LOOK_S = 0.2
+ISOLATION_S = 15.0
+"""The kit's default, for when no kit says its own."""
+WITNESSED_S = 60.0
+"""After the switch is latched a primary that is alive reads it: three probes of 10 s, a TTL of 10 s, and a margin."""
+_NEAR_S = 1.5
+_RETRY_S = 2.0
 _SERIES_MINUTES = 15
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,124 +46,96 @@ class Wishes:
     """Why the guard is to be overridden; empty: it is not."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """One step as it went."""
-
-    state: State
-    step: Step
-    seconds: float
-    text: str
-
-
-@dataclass
-class Report:
-    """How a failover went."""
-
-    region: str
-    epoch: int | None = None
-    begun: float = field(default_factory=time.time)
-    steps: list[Done] = field(default_factory=list)
-    overridden: tuple[Objection, ...] = ()
-    beside: list[str] = field(default_factory=list)
-    """What was done and seen beside the path."""
-
-    @property
-    def seconds(self) -> float:
-        """From the first look to the end."""
-        return sum(step.seconds for step in self.steps)
-
-
-class Failover:
+class Failover(Walk):
     """One failover to a region."""
 
+    operation = Operation.FAILOVER
+
     def __init__(
-        self, session: Session, subject: Subject, wishes: Wishes, *, region: str, journal: Journal, tell: Tell
+        self,
+        session: Session,
+        subject: Subject,
+        wishes: Wishes,
+        *,
+        region: str,
+        journal: Journal,
+        tell: Tell,
+        aside: Session | None = None,
     ) -> None:
-        self._session = session
-        self._subject = subject
-        self._region = region
+        """`aside` asks the lost region, beside the path: fewer attempts, shorter waits."""
+        super().__init__(session, subject, region=region, journal=journal, tell=tell)
         self._wishes = wishes
-        self._journal = journal
-        self._tell = tell
-        self._watcher = Watcher(session, subject, region)
-        self._acts = Acts(session, subject, region, tell)
-        self._progress = Progress()
-        self.report = Report(region)
+        self._aside = aside or session
+        self._watcher = Watcher(session, subject, region, aside=self._aside)
+        self._ledger = Ledger(session, region, journal.bucket)
+        self._fenced = threading.Event()
+        self._no_way_back = threading.Event()
+        self._ended = threading.Event()
+        self._here = Side(region, answered=False)
 
     def run(self) -> Report:
         """Walk the table to its end. Raises Refused, with everything as it was, where the guard says no."""
         seen = self._watcher.look()
-        self._journal.write("assessed", region=self._region, state=state_of(seen, self._progress))
+        self._here = seen.here
+        state = state_of(seen, self._progress)
+        self._journal.write("assessed", region=self._region, state=state)
         self.report.epoch = target_epoch(seen.here)
-        self._assess(seen)
-        here, state = seen.here, state_of(seen, self._progress)
-        while True:
-            transition = row(Operation.FAILOVER, state)
-            if transition.step is Step.DONE:
-                self._said(transition, 0.0)
-                return self.report
-            begun = time.monotonic()
-            self._journal.write("begins", step=transition.step, state=state, epoch=self.report.epoch)
-            here = self._do(transition, here)
-            self._said(transition, time.monotonic() - begun)
-            state = transition.then
+        if primary(seen.here) and seen.here.switch_epoch != self.report.epoch:
+            raise Refused(f"{self._region} is the primary already, in epoch {self.report.epoch}. Nothing was changed.")
+        self._assess(seen, state)
+        if state in _BESIDE:
+            if state not in (State.SWITCHED, State.CUT_OFF):
+                self._no_way_back.set()
+            self._fence_beside()
+        try:
+            return self._walk(state)
+        finally:
+            self._ended.set()
 
     def plan(self) -> tuple[State, tuple[Objection, ...]]:
         """Where it would begin, and what the guard would say now. Changes nothing."""
         seen = self._watcher.look()
-        self._watcher.wait_beside(1.0)
-        seen = replace(seen, there=self._watcher.look(kit_too=False).there)
+        self._watcher.wait_beside(0.5)
+        seen = replace(seen, there=self._watcher.other)
+        self._here = seen.here
         self.report.epoch = target_epoch(seen.here)
         return state_of(seen, self._progress), self._objections(seen)
 
-    def _do(self, transition: Transition, here: Side) -> Side:
-        """Take a step; returns the side as it is then."""
+    def _do(self, transition: Transition) -> None:
+        here = self._here
         match transition.step:
             case Step.CLOSE_GATE:
-                here = self._set_gate(here, Gate.CLOSED)
+                self._here = self._set_gate(here, Gate.CLOSED)
             case Step.AWAIT_READERS:
-                here = self._drain(here)
+                self._drain()
             case Step.LATCH_SWITCH:
-                here = self._latch(here)
+                self._latch()
             case Step.AWAIT_FENCE:
-                self._await_fence(here)
+                self._await_fence()
             case Step.PROMOTE:
-                self._acts.promote(here)
+                self._promote()
             case Step.AWAIT_PROMOTION:
                 self._acts.await_promotion(here)
-                here = self._watcher.look(kit_too=False).here
             case Step.RAISE_EPOCH:
                 self._acts.raise_epoch(here, self._epoch())
+                self._progress = replace(self._progress, proven=True)
             case Step.OPEN_GATE:
-                self._acts.prove_writes(here)
-                here = self._set_gate(here, Gate.OPEN)
+                if not self._progress.proven:
+                    self._acts.prove_writes(here)
+                self._here = self._set_gate(here, Gate.OPEN)
             case Step.RECORD:
                 self._acts.record(here)
             case Step.OVERRIDE_TAGS:
                 self._override_tags()
             case _:
                 raise AssertionError(f"{transition.step} is no step of a failover")
-        return here
-
-    def _override_tags(self) -> None:
-        if not self._subject.failover_tags:
-            return
-        outcome = tags.override(self._session, self._subject, self._region, self._journal.bucket)
-        self._tell(f"{outcome.changed} resources have the tags of a failover")
-        for arn, why in outcome.refused.items():
-            self._tell(f"could not be tagged: {arn}: {why}")
-
-    def _set_gate(self, here: Side, gate: Gate) -> Side:
-        self._acts.set_gate(here, gate)
-        return replace(here, gate=gate)
 
     # The guard.
 
     def _objections(self, seen: Observation) -> tuple[Objection, ...]:
         return objections(seen, lag_s=self._lag(), budget_s=self._subject.rpo_s)
 
-    def _assess(self, seen: Observation) -> None:
+    def _assess(self, seen: Observation, state: State) -> None:
         """What speaks against it before anything is touched: reads are drained first, and judged then."""
         if self.report.epoch is None:
             raise SystemFault(
@@ -175,22 +143,23 @@ class Failover:
                 f"{seen.here.kit_unknown or 'no kit says it'}.\n"
                 "    -> A failover needs one instance in service there whose kit reaches the database."
             )
-        if state_of(seen, self._progress) in (State.SERVING, State.DRAINING, State.DRAINED):
-            self._judge([item for item in self._objections(seen) if item.doubt is not Doubt.READS], seen.here)
+        if state in (State.SERVING, State.DRAINING, State.DRAINED):
+            self._judge([item for item in self._objections(seen) if item.doubt is not Doubt.READS])
 
-    def _judge(self, found: list[Objection], here: Side) -> None:
-        if not found:
+    def _judge(self, found: Sequence[Objection]) -> None:
+        new = [item for item in found if item.doubt not in {known.doubt for known in self.report.overridden}]
+        if not new:
             return
         if self._wishes.force:
-            self.report.overridden += tuple(found)
-            for item in found:
+            self.report.overridden += tuple(new)
+            for item in new:
                 self._journal.write("overridden", doubt=item.doubt, seen=item.text, reason=self._wishes.force)
                 self._tell(f"overridden ({self._wishes.force}): {item.text}")
             return
-        if here.gate is Gate.CLOSED and here.role == "replica":
-            self._acts.set_gate(here, Gate.OPEN)
-        self._journal.write("refused", objections=[item.text for item in found])
-        reasons = "\n".join(f"  {item.doubt}: {item.text}" for item in found)
+        if self._here.gate is Gate.CLOSED:
+            self._acts.set_gate(self._here, Gate.OPEN)
+        self._journal.write("refused", objections=[item.text for item in new])
+        reasons = "\n".join(f"  {item.doubt}: {item.text}" for item in new)
         raise Refused(
             f"Failover to {self._region} is refused, and everything is as it was:\n{reasons}\n"
             f'    -> Wait, or override it for the record: bicoastal failover --to {self._region} --force "REASON"'
@@ -198,6 +167,9 @@ class Failover:
 
     def _lag(self) -> float | None:
         """How far the replica was behind at its last contact, by the kit's own figures in this region."""
+        kit = self._here.kit
+        if kit is not None and kit.receiver == "streaming" and kit.heartbeat_age_s is not None:
+            return kit.heartbeat_age_s
         end = time.time()
         try:
             with aws_faults(f"reading the heartbeat's age in {self._region}"):
@@ -213,65 +185,110 @@ class Failover:
 
     # The steps that wait.
 
-    def _drain(self, here: Side) -> Side:
-        second = here.kit.second_s if here.kit is not None else 1.0
-        end = time.monotonic() + self._wishes.drain_s * second
-        now = self._with_kit(here)
-        while (now.kit is None or now.kit.reading) and time.monotonic() < end:
-            time.sleep(_LOOK_S * second)
-            now = self._with_kit(here)
+    def _drain(self) -> None:
+        self._here = self._drained(self._here, self._wishes.drain_s)
         self._progress = replace(self._progress, drained=True)
-        seen = Observation(now, self._watcher.look(kit_too=False).there, time.time())
-        self._judge([item for item in self._objections(seen) if item.doubt is Doubt.READS], now)
-        return now
+        # Everything is judged again: a home that has come back meanwhile should be switched over, not failed over.
+        self._judge(self._objections(Observation(self._here, self._watcher.other, time.time())))
 
-    def _latch(self, here: Side) -> Side:
+    def _latch(self) -> None:
         body = f"on:{self._epoch()};"
-        self._acts.set_switch(here, body)
-        self._beside("grow the fleet", lambda: self._acts.grow_fleet(here))
-        return replace(here, switch=body)
+        self._acts.set_switch(self._here, body)
+        self._here = replace(self._here, switch=body)
+        self._beside("grow the fleet", lambda: self._acts.grow_fleet(self._here))
+        self._fence_beside()
 
-    def _await_fence(self, here: Side) -> None:
-        """Until a primary that hears neither witness nor replica has fenced itself, counted from the last heartbeat."""
-        now = self._with_kit(here)
-        if now.kit is None or now.kit.heartbeat_age_s is None:
-            self._tell("exposure: when the other side was heard last is unknown; it may still acknowledge writes")
-            wait_s = 15.0 + WITNESS_TTL_S
-        else:
-            wait_s = now.kit.isolation_s + WITNESS_TTL_S * now.kit.second_s - now.kit.heartbeat_age_s
-        if wait_s > 0:
-            self._tell(f"waiting {wait_s:.1f} s for the other side to fence itself")
-            time.sleep(wait_s)
+    def _await_fence(self) -> None:
+        """Until the other primary cannot have acknowledged anything any more.
+
+        One that hears neither witness nor replica fences itself: counted from its last heartbeat here. One that is
+        heard again reads the switch; its fence arrives by WAL.
+        """
+        begun = time.monotonic()
+        kit = self._here.kit
+        if kit is None:
+            self._here = self._with_kit(self._here)
+        while (left := self._until_fenced(begun)) > 0 and not self._fenced.is_set():
+            self._fenced.wait(min(left, _NEAR_S if left <= _NEAR_S else left - _NEAR_S))
+            if left > _NEAR_S and not self._fenced.is_set():
+                # The last look is made within the wait, not after it.
+                self._here = self._with_kit(self._here)
         self._progress = replace(self._progress, fence_awaited=True)
 
-    def _with_kit(self, here: Side) -> Side:
-        try:
-            instances = here.fleet.in_service if here.fleet is not None else ()
-            return replace(here, kit=kit.ask(self._session, self._subject, self._region, instances), kit_unknown="")
-        except BicoastalError as error:
-            return replace(here, kit=None, kit_unknown=str(error).splitlines()[0])
+    def _until_fenced(self, begun: float) -> float:
+        """Seconds left."""
+        kit = self._here.kit
+        waited = time.monotonic() - begun
+        if kit is None or kit.beat_at is None:
+            if not waited:
+                self._tell("when the other side was heard last is unknown: the whole time is waited")
+            return ISOLATION_S + WITNESS_TTL_S - waited
+        if kit.fence is not None and kit.fenced:
+            return 0.0
+        if waited >= WITNESSED_S * kit.second_s:
+            self._note("exposure: the other side is still heard and does not say that it is fenced")
+            return 0.0
+        # Its round, a second, may just have begun.
+        return kit.beat_at + kit.isolation_s + (WITNESS_TTL_S + 1) * kit.second_s - time.time()
 
-    def _epoch(self) -> int:
-        if self.report.epoch is None:
-            raise AssertionError("it was assessed first")
-        return self.report.epoch
+    # The promotion.
 
-    def _beside(self, what: str, act: Callable[[], str]) -> None:
-        def run() -> None:
+    def _promote(self) -> None:
+        """Note what the replica has, then promote it; nothing where somebody else did."""
+        here, kit = self._here, self._here.kit
+        if here.alone:
+            self._no_way_back.set()
+            return
+        self._ledger.write(
+            PROMOTED,
+            {
+                "region": self._region,
+                "epoch": self._epoch(),
+                "snapshot": kit.snapshot if kit is not None else None,
+                "lsn": kit.replayed_lsn if kit is not None else None,
+                "heartbeat_age_s": kit.heartbeat_age_s if kit is not None else None,
+                "at": time.time(),
+            },
+        )
+        self._acts.promote(self._acts.prepare_promotion(here))
+        self._no_way_back.set()
+
+    def _override_tags(self) -> None:
+        if not self._subject.failover_tags:
+            return
+        outcome = tags.override(self._session, self._subject, self._region, self._journal.bucket)
+        self._tell(f"{outcome.changed} resources have the tags of a failover")
+        for arn, why in outcome.refused.items():
+            self._note(f"could not be tagged: {arn}: {why}")
+
+    # Beside the path.
+
+    def _fence_beside(self) -> None:
+        """As soon as the lost region's API answers, and as long as this operation lasts."""
+        self._beside("fence what can be reached", self._fence_what_answers)
+
+    def _fence_what_answers(self) -> str:
+        """The kit's fence at once; servers and rules only when nobody can want them back without a rejoin."""
+        region = self._subject.other(self._region)
+        while True:
             try:
-                said = act()
+                fencing.fence_by_kit(self._aside, self._subject, region, self._epoch())
+                self._fenced.set()
             except BicoastalError as error:
-                said = f"{what}: {str(error).splitlines()[0]}"
-            if said:
-                self.report.beside.append(said)
-                self._tell(f"beside: {said}")
+                self._journal.write("beside", text=f"kit fence in {region}: {str(error).splitlines()[0]}")
+            while not self._no_way_back.wait(_RETRY_S):
+                if self._ended.is_set():
+                    return ""
+            try:
+                return fencing.fence_from_outside(self._aside, self._subject, region, self._ledger)
+            except BicoastalError as error:
+                self._journal.write("beside", text=f"fence of {region} from outside: {str(error).splitlines()[0]}")
+            if self._ended.wait(_RETRY_S):
+                return ""
 
-        threading.Thread(target=run, name=what, daemon=True).start()
 
-    def _said(self, transition: Transition, seconds: float) -> None:
-        self.report.steps.append(Done(transition.state, transition.step, seconds, transition.comment))
-        self._journal.write("done", step=transition.step, seconds=round(seconds, 3), then=transition.then)
-        self._tell(f"{transition.step} ({seconds:.1f} s): {transition.comment}")
+_BESIDE = (State.SWITCHED, State.CUT_OFF, State.PROMOTING, State.PROMOTED, State.WRITABLE, State.OPEN, State.RECORDED)
+"""States in which an operation that goes on finds the switch latched: whoever is superseded may be fenced."""
 
 
 def _heartbeat(subject: Subject) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,10 @@ _DONE = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "Undeliverable"
 
 def ask(session: Session, subject: Subject, region: str, instances: tuple[str, ...]) -> Kit:
     """What the kit knows, from the first instance that answers. Raises SystemFault with why none did."""
+    asked = time.time()
     said = run_verb(session, subject, region, instances, "status", within_s=STATUS_S)
-    return read(said)
+    # Midway: the command was delivered after it was asked for, and its answer read after it was given.
+    return read(said, (asked + time.time()) / 2)
 
 
 def run_verb(
@@ -114,7 +117,7 @@ def _json(text: str, doing: str) -> Mapping[str, Any]:
     return data
 
 
-def read(said: Mapping[str, Any]) -> Kit:
+def read(said: Mapping[str, Any], at: float) -> Kit:
     """The kit's `status` as an observation; what it does not know stays None."""
     database = said.get("database") or {}
     fence = database.get("fence") or {}
@@ -138,4 +141,15 @@ def read(said: Mapping[str, Any]) -> Kit:
         witness_epoch=witness.get("epoch"),
         isolation_s=float(intervals.get("isolation", 15.0)),
         second_s=float(intervals.get("tick", 1.0)),
+        fence_epoch=fence.get("epoch"),
+        written_lsn=database.get("written_lsn"),
+        snapshot=database.get("snapshot"),
+        follower=_followed(database),
+        at=at,
     )
+
+
+def _followed(database: Mapping[str, Any]) -> bool | None:
+    if database.get("role") != "primary" or database.get("slots") is None:
+        return None
+    return any(slot.get("other_region") and slot.get("state") == "streaming" for slot in database["slots"])

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bicoastal.aws.faults import aws_faults
+from bicoastal.aws.faults import ApiFault, aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError
-from bicoastal.operate import kit
+from bicoastal.operate import beside, kit
 from bicoastal.operate.sight import Fleet, Gate, Instance, Kit, Observation, Side
 from bicoastal.operate.subject import Subject
 from bicoastal.stacks.view import StackView, view
 
 KINDS = ("database", "service", "backup", "monitoring")
-"""The stacks of a region whose parameters operations move or read."""
+"""The stacks of a region whose parameters a failover moves or reads."""
+ALL_KINDS = (*KINDS, "bootstrap", "checks", "names")
+"""And those that a rejoin moves too; the last two are in the home region alone."""
 LISTENER, RULE, FLEET = "HttpsListener", "SwitchRule", "Fleet"
 APPLICATION, GATE = "ApplicationTargets", "GateTargets"
 """Logical ids of the service stack: they are part of the deployment's contract (a test holds the templates to them)."""
@@ -29,12 +30,19 @@ APPLICATION, GATE = "ApplicationTargets", "GateTargets"
 class Watcher:
     """Observes for one operation in one region; the other region is asked in threads whose answers may be missing."""
 
-    def __init__(self, session: Session, subject: Subject, region: str) -> None:
+    def __init__(self, session: Session, subject: Subject, region: str, *, aside: Session | None = None) -> None:
+        """`aside` asks the other region: with fewer attempts than what the operation waits for."""
         self._session = session
+        self._aside = aside or session
         self._subject = subject
         self._region = region
         self._other = Side(subject.other(region), answered=False, why="it has not answered yet")
         self._asking: threading.Thread | None = None
+
+    @property
+    def other(self) -> Side:
+        """The other region as last seen."""
+        return self._other
 
     def look(self, *, kit_too: bool = True) -> Observation:
         """Both sides now: this one in full, the other as last seen. Raises SystemFault where this API is silent."""
@@ -45,8 +53,7 @@ class Watcher:
     def look_beside(self) -> None:
         """Ask the other region unless a question is still under way."""
         if self._asking is None or not self._asking.is_alive():
-            self._asking = threading.Thread(target=self._ask, name="look at the other region", daemon=True)
-            self._asking.start()
+            self._asking = beside.start("look at the other region", self._ask)
 
     def wait_beside(self, deadline_s: float) -> None:
         """Give the question that is under way so long; for operations that are no emergency."""
@@ -56,53 +63,87 @@ class Watcher:
     def _ask(self) -> None:
         region = self._subject.other(self._region)
         try:
-            self._other = observe_side(self._session, self._subject, region, kit_too=True)
+            self._other = observe_side(self._aside, self._subject, region, kit_too=True)
         except BicoastalError as error:
             self._other = Side(region, answered=False, why=str(error).splitlines()[0])
 
 
-def observe_side(session: Session, subject: Subject, region: str, *, kit_too: bool) -> Side:
+def observe_both(
+    session: Session, subject: Subject, region: str, *, kinds: Sequence[str] = KINDS, kit_too: bool = True
+) -> Observation:
+    """Both regions at once, each in full. Raises SystemFault where one does not answer."""
+    sides = beside.together(
+        {
+            name: lambda name=name: observe_side(session, subject, name, kinds=kinds, kit_too=kit_too)  # type: ignore[misc]
+            for name in subject.regions
+        }
+    )
+    return Observation(sides[region], sides[subject.other(region)], time.time())
+
+
+def observe_side(
+    session: Session, subject: Subject, region: str, *, kinds: Sequence[str] = KINDS, kit_too: bool = True
+) -> Side:
     """One region. Raises SystemFault where its API does not answer."""
-    with ThreadPoolExecutor(len(KINDS)) as pool:
-        stacks = {
-            kind: stack
-            for kind, stack in zip(
-                KINDS, pool.map(lambda kind: view(session, subject.stack(kind), region), KINDS), strict=True
-            )
-            if stack is not None
+
+    def stack_and(kind: str) -> tuple[StackView | None, dict[str, Any]]:
+        found = view(session, subject.stack(kind), region)
+        if kind == "database":
+            return found, {"instance": _instance(session, found)}
+        if kind == "service" and found is not None and found.exists:
+            return found, _service(session, subject, region)
+        return found, {}
+
+    def fleet_and_kit() -> tuple[Fleet | None, Kit | None, str]:
+        fleet = fleet_of(session, subject, region)
+        return (fleet, *(_kit(session, subject, region, fleet) if kit_too else (None, "it was not asked")))
+
+    asked: dict[str, Any] = {kind: (lambda kind=kind: stack_and(kind)) for kind in kinds}
+    answers = beside.together({**asked, "fleet": fleet_and_kit})
+    fleet, seen, unknown = answers.pop("fleet")
+    stacks = {kind: found for kind, (found, _) in answers.items() if found is not None}
+    parts: dict[str, Any] = {name: value for _, more in answers.values() for name, value in more.items()}
+    return Side(region, True, stacks=stacks, fleet=fleet, kit=seen, kit_unknown=unknown, **parts)
+
+
+def _service(session: Session, subject: Subject, region: str) -> dict[str, Any]:
+    """What the balancer says, which its stack names."""
+    resources = _resources(session, subject.stack("service"), region)
+    found = beside.together(
+        {
+            "switch": lambda: _switch(session, region, resources),
+            "gate": lambda: _gate(session, region, resources),
         }
-        resources = _resources(session, stacks.get("service"))
-        asked: dict[str, Any] = {
-            "instance": pool.submit(_instance, session, stacks.get("database")),
-            "switch": pool.submit(_switch, session, region, resources),
-            "gate": pool.submit(_gate, session, region, resources),
-            "fleet": pool.submit(_fleet, session, region, resources),
-        }
-        found = {name: future.result() for name, future in asked.items()}
-    seen, unknown = _kit(session, subject, region, found["fleet"]) if kit_too else (None, "it was not asked")
-    return Side(region, True, stacks=stacks, resources=resources, kit=seen, kit_unknown=unknown, **found)
+    )
+    return {"resources": resources, **found}
 
 
-def _resources(session: Session, stack: StackView | None) -> Mapping[str, str]:
-    if stack is None or not stack.exists:
-        return {}
-    with aws_faults(f"reading the resources of {stack.name} in {stack.region}"):
-        answer = session.client("cloudformation", stack.region).describe_stack_resources(StackName=stack.id)
-    return {
-        item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
-        for item in answer["StackResources"]
-        if item["LogicalResourceId"] in (LISTENER, RULE, FLEET, APPLICATION, GATE)
-    }
+def fleet_of(session: Session, subject: Subject, region: str) -> Fleet | None:
+    """The region's Auto Scaling group, which bears a name of its own; None where there is none."""
+    with aws_faults(f"describing the fleet in {region}"):
+        groups = session.client("autoscaling", region).describe_auto_scaling_groups(
+            AutoScalingGroupNames=[f"{subject.prefix}-fleet"]
+        )["AutoScalingGroups"]
+    return next((_read_fleet(group) for group in groups), None)
 
 
-def _instance(session: Session, stack: StackView | None) -> Instance | None:
-    identifier = stack.outputs.get("DatabaseId", "") if stack is not None else ""
-    if stack is None or not identifier:
-        return None
-    with aws_faults(f"describing the database {identifier} in {stack.region}"):
-        (found,) = session.client("rds", stack.region).describe_db_instances(DBInstanceIdentifier=identifier)[
-            "DBInstances"
-        ]
+def _resources(session: Session, stack: str, region: str) -> Mapping[str, str]:
+    with aws_faults(f"reading the resources of {stack} in {region}"):
+        answer = session.client("cloudformation", region).describe_stack_resources(StackName=stack)
+    return {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in answer["StackResources"]}
+
+
+def instance_of(session: Session, identifier: str, region: str) -> Instance | None:
+    """A DB instance; None where there is none of that name. Raises SystemFault."""
+    try:
+        with aws_faults(f"describing the database {identifier} in {region}"):
+            (found,) = session.client("rds", region).describe_db_instances(DBInstanceIdentifier=identifier)[
+                "DBInstances"
+            ]
+    except ApiFault as fault:
+        if fault.code in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
+            return None
+        raise
     return Instance(
         identifier=found["DBInstanceIdentifier"],
         arn=found["DBInstanceArn"],
@@ -113,6 +154,11 @@ def _instance(session: Session, stack: StackView | None) -> Instance | None:
         multi_az=bool(found.get("MultiAZ")),
         backup_window=found.get("PreferredBackupWindow", ""),
     )
+
+
+def _instance(session: Session, stack: StackView | None) -> Instance | None:
+    identifier = stack.outputs.get("DatabaseId", "") if stack is not None else ""
+    return instance_of(session, identifier, stack.region) if stack is not None and identifier else None
 
 
 def _switch(session: Session, region: str, resources: Mapping[str, str]) -> str:
@@ -138,16 +184,6 @@ def _gate(session: Session, region: str, resources: Mapping[str, str]) -> Gate:
     return Gate.OPEN if open_ else Gate.CLOSED
 
 
-def _fleet(session: Session, region: str, resources: Mapping[str, str]) -> Fleet | None:
-    if FLEET not in resources:
-        return None
-    with aws_faults(f"describing the fleet in {region}"):
-        groups = session.client("autoscaling", region).describe_auto_scaling_groups(
-            AutoScalingGroupNames=[resources[FLEET]]
-        )["AutoScalingGroups"]
-    return next((_read_fleet(group) for group in groups), None)
-
-
 def _read_fleet(group: Mapping[str, Any]) -> Fleet:
     serving = [item["InstanceId"] for item in group["Instances"] if item["LifecycleState"] == "InService"]
     return Fleet(
@@ -164,6 +200,3 @@ def _kit(session: Session, subject: Subject, region: str, fleet: Fleet | None) -
         return kit.ask(session, subject, region, fleet.in_service if fleet is not None else ()), ""
     except BicoastalError as error:
         return None, str(error).splitlines()[0]
-
-
-Look = Callable[[], Observation]

@@ -45,6 +45,20 @@ class Kit:
     """After how long a primary that sees neither witness nor replica fences itself."""
     second_s: float
     """How long the kit's second lasts: 1, less in a rehearsal at a faster pace."""
+    fence_epoch: int | None = None
+    written_lsn: str | None = None
+    """Of a primary: how far its WAL is on its disk."""
+    snapshot: str | None = None
+    """What its transactions are: PostgreSQL's `pg_current_snapshot()`."""
+    follower: bool | None = None
+    """Of a primary: a replica in the other region streams from it."""
+    at: float = 0.0
+    """When it was asked, in seconds since the epoch."""
+
+    @property
+    def beat_at(self) -> float | None:
+        """When the heartbeat that it knows was written, by this machine's clock at worst a moment too late."""
+        return None if self.heartbeat_age_s is None else self.at - self.heartbeat_age_s
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,11 @@ class Side:
         """A stack's parameter; empty where it is not known."""
         stack = self.stacks.get(kind)
         return stack.parameters.get(name, "") if stack is not None else ""
+
+    def output(self, kind: str, name: str) -> str:
+        """A stack's output; empty where it is not known."""
+        stack = self.stacks.get(kind)
+        return stack.outputs.get(name, "") if stack is not None else ""
 
     @property
     def role(self) -> str:

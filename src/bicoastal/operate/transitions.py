@@ -20,7 +20,7 @@ class Operation(StrEnum):
 
 
 class State(StrEnum):
-    """Where the region that takes over stands."""
+    """Where the region that the operation acts in stands, and for a rejoin the other one."""
 
     SERVING = "serving"
     """Its replica answers reads, its switch is off."""
@@ -32,6 +32,12 @@ class State(StrEnum):
     """It says that it takes over; the other side may not know it yet."""
     CUT_OFF = "cut off"
     """The other side has had the time to fence itself."""
+    PREPARED = "prepared"
+    """The change that promotes it was made and read; writes go on in the other region."""
+    STOPPED = "stopped"
+    """Nothing writes in the other region any more."""
+    REPLAYED = "replayed"
+    """The replica has everything that was ever acknowledged."""
     PROMOTING = "promoting"
     """RDS and CloudFormation make a primary of the replica."""
     PROMOTED = "promoted"
@@ -40,25 +46,60 @@ class State(StrEnum):
     """It is the primary of the next epoch; its gate is still closed."""
     OPEN = "open"
     """It serves reads and writes; the stacks don't say so yet."""
+    ANNOUNCED = "announced"
+    """Users of the other region are on their way here."""
     RECORDED = "recorded"
     """The stacks say what is."""
     MOVED = "moved"
     """Everything is done that can be done without the other region: unprotected until it rejoins."""
+    SHUT = "shut"
+    """Requests in the other region get no further than its gate."""
+    FENCED = "fenced"
+    """The other region's former primary takes no writes, whatever reaches it."""
+    LISTED = "listed"
+    """What only the former primary has is in a file."""
+    BUILT = "built"
+    """The other region has a replica of the next generation; its servers don't know it yet."""
+    STREAMING = "streaming"
+    """It follows this primary."""
+    REFRESHED = "refreshed"
+    """Both fleets know the new generation's name."""
+    REOPENED = "reopened"
+    """The other region answers requests again."""
+    NAMED = "named"
+    """Health checks, witness and records count by the new epoch."""
+    SWITCHED_OFF = "switched off"
+    """Neither balancer announces a takeover."""
+    PROTECTED = "protected"
+    """Standby ready: everything is as after a deployment, with the roles as they are now."""
 
 
 class Step(StrEnum):
-    """One thing that is done; `act` has a function of this name for each."""
+    """One thing that is done; each operation has its own way for each of its steps."""
 
     CLOSE_GATE = "close the read gate"
     AWAIT_READERS = "await readers"
     LATCH_SWITCH = "latch the switch"
     AWAIT_FENCE = "await the other side's fence"
+    PREPARE = "prepare the promotion"
+    STOP_WRITES = "stop writes"
+    AWAIT_REPLAY = "await the replay"
     PROMOTE = "promote"
     AWAIT_PROMOTION = "await the promotion"
     RAISE_EPOCH = "raise the epoch"
     OPEN_GATE = "open the read gate"
     RECORD = "record"
     OVERRIDE_TAGS = "override tags"
+    SHUT_OTHER = "shut the other region's gate"
+    FENCE = "fence the former primary"
+    LIST_WRITES = "list what it alone has"
+    BUILD = "build the next generation"
+    AWAIT_STREAMING = "await streaming"
+    REFRESH_FLEETS = "refresh the fleets"
+    REOPEN_OTHER = "open the other region's gate"
+    MOVE_NAMES = "move checks and names"
+    SWITCH_OFF = "switch off"
+    RESTORE_TAGS = "restore tags"
     DONE = "done"
 
 
@@ -76,14 +117,27 @@ class Transition:
     """Whether stopping after it leaves a deployment that one command brings back to where it was."""
 
 
+_CLOSE_GATE = Transition(
+    State.SERVING,
+    Step.CLOSE_GATE,
+    State.DRAINING,
+    "Reads in the region that takes over are answered 503 with Retry-After: a promotion restarts the replica, and what "
+    "reads there then would die in the middle.",
+)
+
+
+def _awaits_promotion() -> Transition:
+    return Transition(
+        State.PROMOTING,
+        Step.AWAIT_PROMOTION,
+        State.PROMOTED,
+        "RDS promotes and restarts the instance; as soon as it stands alone, nothing waits for the stack.",
+        reversible=False,
+    )
+
+
 FAILOVER: tuple[Transition, ...] = (
-    Transition(
-        State.SERVING,
-        Step.CLOSE_GATE,
-        State.DRAINING,
-        "Reads in the surviving region are answered 503 with Retry-After: a promotion restarts the replica, and what "
-        "reads there then would die in the middle.",
-    ),
+    _CLOSE_GATE,
     Transition(
         State.DRAINING,
         Step.AWAIT_READERS,
@@ -108,36 +162,32 @@ FAILOVER: tuple[Transition, ...] = (
         State.CUT_OFF,
         Step.PROMOTE,
         State.PROMOTING,
-        "The database's stack takes away what the replica follows, and nothing else; CloudFormation promotes it. There "
-        "is no way back from here.",
+        "What the replica has is noted; then the database's stack takes away what it follows, and nothing else: "
+        "CloudFormation promotes it. There is no way back from here.",
         reversible=False,
     ),
-    Transition(
-        State.PROMOTING,
-        Step.AWAIT_PROMOTION,
-        State.PROMOTED,
-        "RDS promotes and restarts the instance; the stack follows it to the end.",
-        reversible=False,
-    ),
+    _awaits_promotion(),
     Transition(
         State.PROMOTED,
         Step.RAISE_EPOCH,
         State.WRITABLE,
-        "The new primary's epoch is written into it, and the fence that came with the old one's WAL is lifted.",
+        "The new primary's epoch is written into it, the fence that came with the old one's WAL is lifted, and a row "
+        "is written and read as the application does it.",
         reversible=False,
     ),
     Transition(
         State.WRITABLE,
         Step.OPEN_GATE,
         State.OPEN,
-        "A row is written and read as the application does it; then requests reach the application again.",
+        "Writes were seen to work; requests reach the application again.",
         reversible=False,
     ),
     Transition(
         State.OPEN,
         Step.RECORD,
         State.RECORDED,
-        "The stacks record the switch, the gate and the backup's role, so that the next deploy keeps them.",
+        "The stacks record the promotion, the switch, the gate and the backup's role, so that the next deploy keeps "
+        "them.",
         reversible=False,
     ),
     Transition(
@@ -156,7 +206,167 @@ FAILOVER: tuple[Transition, ...] = (
         reversible=False,
     ),
 )
-TABLES: Mapping[Operation, tuple[Transition, ...]] = {Operation.FAILOVER: FAILOVER}
+
+SWITCHOVER: tuple[Transition, ...] = (
+    _CLOSE_GATE,
+    Transition(
+        State.DRAINING,
+        Step.AWAIT_READERS,
+        State.DRAINED,
+        "Reads that had begun may finish; nobody's write waits for them yet.",
+    ),
+    Transition(
+        State.DRAINED,
+        Step.PREPARE,
+        State.PREPARED,
+        "The change that promotes is made and read while writes go on: what it takes would be part of their pause.",
+    ),
+    Transition(
+        State.PREPARED,
+        Step.STOP_WRITES,
+        State.STOPPED,
+        "The primary is fenced in the next epoch, and every session that could still finish a write is ended.",
+    ),
+    Transition(
+        State.STOPPED,
+        Step.AWAIT_REPLAY,
+        State.REPLAYED,
+        "The fence itself has arrived in the replica, and with it all that was written before: no acknowledged write "
+        "can be lost.",
+    ),
+    Transition(
+        State.REPLAYED,
+        Step.PROMOTE,
+        State.PROMOTING,
+        "The prepared change is executed. There is no way back from here.",
+        reversible=False,
+    ),
+    _awaits_promotion(),
+    Transition(
+        State.PROMOTED,
+        Step.RAISE_EPOCH,
+        State.WRITABLE,
+        "The new primary's epoch is written into it, the fence that came with the WAL is lifted, and a row is written "
+        "and read as the application does it: the pause for writers is over.",
+        reversible=False,
+    ),
+    Transition(
+        State.WRITABLE,
+        Step.OPEN_GATE,
+        State.OPEN,
+        "Requests reach the application here again.",
+        reversible=False,
+    ),
+    Transition(
+        State.OPEN,
+        Step.LATCH_SWITCH,
+        State.ANNOUNCED,
+        "Users of the other region come here: its database follows nobody now, and what it shows grows old.",
+        reversible=False,
+    ),
+    Transition(
+        State.ANNOUNCED,
+        Step.RECORD,
+        State.RECORDED,
+        "The stacks record the promotion, the switch, the gate and the backup's role, so that the next deploy keeps "
+        "them.",
+        reversible=False,
+    ),
+    Transition(
+        State.RECORDED,
+        Step.DONE,
+        State.RECORDED,
+        "Reads and writes are served here, unprotected until the other side has rejoined.",
+        reversible=False,
+    ),
+)
+
+REJOIN: tuple[Transition, ...] = (
+    Transition(
+        State.MOVED,
+        Step.SHUT_OTHER,
+        State.SHUT,
+        "Requests in the region that comes back are answered 503 until it follows: nobody should read what is old, or "
+        "write where nobody looks.",
+    ),
+    Transition(
+        State.SHUT,
+        Step.FENCE,
+        State.FENCED,
+        "The former primary is asked to fence itself, and seen to have done it: two databases must never take writes.",
+    ),
+    Transition(
+        State.FENCED,
+        Step.LIST_WRITES,
+        State.LISTED,
+        "Rows that it acknowledged and this primary never got are written to a file, for people to decide about.",
+    ),
+    Transition(
+        State.LISTED,
+        Step.BUILD,
+        State.BUILT,
+        "The database's stack there makes the next generation, a replica of this primary; the former instance is kept "
+        "under its own.",
+        reversible=False,
+    ),
+    Transition(
+        State.BUILT,
+        Step.AWAIT_STREAMING,
+        State.STREAMING,
+        "The new replica follows this primary: from here on a loss of this region can be survived again.",
+        reversible=False,
+    ),
+    Transition(
+        State.STREAMING,
+        Step.REFRESH_FLEETS,
+        State.REFRESHED,
+        "Servers of both regions are replaced, batch by batch, by such as know the new generation's name; backup and "
+        "monitoring follow it.",
+        reversible=False,
+    ),
+    Transition(
+        State.REFRESHED,
+        Step.REOPEN_OTHER,
+        State.REOPENED,
+        "Requests reach the application there again, and it reads from a replica that streams.",
+        reversible=False,
+    ),
+    Transition(
+        State.REOPENED,
+        Step.MOVE_NAMES,
+        State.NAMED,
+        "Checks look for the epoch after this one and have settled; then the witness says this epoch, and users near "
+        "the other region go there again.",
+        reversible=False,
+    ),
+    Transition(
+        State.NAMED,
+        Step.SWITCH_OFF,
+        State.SWITCHED_OFF,
+        "The switch has done its work: what it says counts for nothing in the new epoch, and both are off in a steady "
+        "state.",
+        reversible=False,
+    ),
+    Transition(
+        State.SWITCHED_OFF,
+        Step.RESTORE_TAGS,
+        State.PROTECTED,
+        "Tags are as they were before the failover, by the ledger.",
+        reversible=False,
+    ),
+    Transition(
+        State.PROTECTED,
+        Step.DONE,
+        State.PROTECTED,
+        "Standby ready: both regions serve, and either can be lost.",
+        reversible=False,
+    ),
+)
+TABLES: Mapping[Operation, tuple[Transition, ...]] = {
+    Operation.FAILOVER: FAILOVER,
+    Operation.SWITCHOVER: SWITCHOVER,
+    Operation.REJOIN: REJOIN,
+}
 
 
 def row(operation: Operation, state: State) -> Transition:

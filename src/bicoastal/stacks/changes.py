@@ -72,7 +72,7 @@ class ResourceChange:
     """What would happen to one resource."""
 
     action: str
-    """`Add`, `Modify`, `Remove`, `Import` or `Dynamic` (known only when it runs)."""
+    """`Add`, `Modify`, `Remove`, `Import`, `SyncWithActual` (is so already) or `Dynamic` (known only when it runs)."""
     logical_id: str
     type: str
     physical_id: str = ""
@@ -128,8 +128,13 @@ def _moves(cause: str, known: Collection[str], anew: Collection[str]) -> bool:
     return resource in anew
 
 
-def propose(session: Session, desired: Desired, current: StackView | None) -> Proposal:
+def propose(
+    session: Session, desired: Desired, current: StackView | None, *, drift_aware: bool = False
+) -> Proposal:
     """Ask CloudFormation what would change. Raises SystemFault when it can't say.
+
+    `drift_aware` compares with what is there and not with what was deployed last: what is as it should be is only noted
+    (`SyncWithActual`), and no handler is asked for what was done already.
 
     An empty proposal has been discarded already. `current` must be settled, empty or None (`recovery` sees to that).
     A creation takes in what an earlier stack of this name left behind under a name of its own (retained buckets).
@@ -147,6 +152,7 @@ def propose(session: Session, desired: Desired, current: StackView | None) -> Pr
             Capabilities=list(desired.capabilities),
             ImportExistingResources=creates,
             **_template(desired),
+            **({"DeploymentMode": "REVERT_DRIFT"} if drift_aware else {}),
         )
         answer = _read(client, made, doing)
         if answer["Status"] == "FAILED":

@@ -26,6 +26,8 @@ from bicoastal.cfn.intrinsics import Value
 
 _KIT = "PYTHONPATH=/opt/bicoastal/kit python3.11 -m bicoastal.kit"
 _EPOCH = "^[1-9][0-9]{0,8}$"
+_SNAPSHOT = "^[0-9]{1,20}:[0-9]{1,20}:[0-9,]{0,2000}$"
+"""How PostgreSQL writes one."""
 _PLAIN_TEXT = "^[A-Za-z0-9 .,:/#@+_-]{1,200}$"
 """No quote, no dollar, no backslash: the text stands in a shell's command."""
 
@@ -38,13 +40,14 @@ class Operations:
     kit_fence: Resource
     kit_unfence: Resource
     kit_probe: Resource
+    kit_diverged: Resource
     failover: Resource
     failover_role: Resource
 
     @property
     def kit_documents(self) -> tuple[Resource, ...]:
         """Everything that runs on an instance."""
-        return (self.kit_status, self.kit_fence, self.kit_unfence, self.kit_probe)
+        return (self.kit_status, self.kit_fence, self.kit_unfence, self.kit_probe, self.kit_diverged)
 
 
 def add_operations(stack: Stack, foundation: Foundation) -> Operations:
@@ -68,12 +71,23 @@ def add_operations(stack: Stack, foundation: Foundation) -> Operations:
             stack,
             "KitUnfenceDocument",
             "unfence",
-            "Lift the fence on the local primary and raise its epoch.",
+            "Lift the fence on the local primary, raise its epoch, and write a row to prove it.",
             epoch,
             arguments="--epoch '{{ Epoch }}'",
         ),
         kit_probe=_kit_verb(
             stack, "KitProbeDocument", "probe", "Write a row and read it back: writes are possible.", {}
+        ),
+        kit_diverged=_kit_verb(
+            stack,
+            "KitDivergedDocument",
+            "diverged",
+            "List rows here that the database promoted from this one never got.",
+            {
+                "Snapshot": parameter("Of the promoted one: xmin, xmax and a list.", allowedPattern=_SNAPSHOT),
+                "After": parameter("Rows that were given already.", allowedPattern="^[0-9]{1,9}$"),
+            },
+            arguments="--snapshot '{{ Snapshot }}' --after '{{ After }}'",
         ),
         failover=_failover_document(stack, role),
         failover_role=role,

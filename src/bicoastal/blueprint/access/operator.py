@@ -197,12 +197,12 @@ def _traffic(stack: Stack) -> list[Value]:
         ),
         allow(
             "FenceFromOutside",
-            ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"],
+            ["ec2:ModifySecurityGroupRules"],
             [arn("ec2", "security-group/*")],
             ours,
         ),
         # Rules bear no tags; each call is asked for the group as well.
-        allow("RulesOfThoseGroups", ["ec2:RevokeSecurityGroupIngress"], [arn("ec2", "security-group-rule/*")]),
+        allow("RulesOfThoseGroups", ["ec2:ModifySecurityGroupRules"], [arn("ec2", "security-group-rule/*")]),
         allow("Fleet", ["autoscaling:UpdateAutoScalingGroup"], [fleet_groups()], ours),
     ]
 
