@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 
 import pytest
 
@@ -34,6 +35,9 @@ def test_the_writer_moves_to_the_other_zone_with_no_acknowledged_write_lost(twin
 
 
 def test_a_fleet_grows_and_drains(twin: Running) -> None:
+    def serve(size: int) -> bool:
+        return len(twin.in_service(WEST)) == size
+
     for size in (3, 2):
         twin.aws(
             *(
@@ -46,7 +50,7 @@ def test_a_fleet_grows_and_drains(twin: Running) -> None:
             ),
             region=WEST,
         )
-        until(f"{size} instances serve in the west", lambda size=size: len(twin.in_service(WEST)) == size, 120)
+        until(f"{size} instances serve in the west", partial(serve, size), 120)
         assert twin.get(WEST).status == 200
     zones = {item["AvailabilityZone"] for item in twin.fleet(WEST)["Instances"]}
     assert len(zones) == 2, "spread over zones"

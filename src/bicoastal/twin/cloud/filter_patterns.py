@@ -58,7 +58,9 @@ def value_at(message: str, selector: str) -> float | None:
 
 
 def _terms(text: str) -> Matches:
-    required, optional, excluded = [], [], []
+    required: list[str] = []
+    optional: list[str] = []
+    excluded: list[str] = []
     for sign, term in _TERM.findall(text):
         plain = re.sub(r"\\(.)", r"\1", term[1:-1]) if term.startswith('"') else term
         {"": required, "?": optional, "-": excluded}[sign].append(plain)

@@ -30,7 +30,8 @@ from bicoastal.twin.cloud.handlers import (
 )
 
 _MODULES = (
-    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, networks, rds, route53, secretsmanager, ssm, vpc_endpoints, wafv2,
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, networks, rds, route53,
+    secretsmanager, ssm, vpc_endpoints, wafv2,
 )  # fmt: skip
 
 
