@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "show what runs here, and where",
     "env": "print the variables that point any AWS tool here",
     "logs": "print what the programs here have said",
+    "drill": "rehearse a loss here, and report what it cost",
     "failover": "make the surviving region the primary one",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from bicoastal.drill.browser import Answer, Browser, Unserved, Where, trust
-from bicoastal.drill.ledger import PAGE, READ, WRITE, Entry
+from bicoastal.drill.ledger import GATE, PAGE, READ, WRITE, Entry
 
-_GATE = b"Back in a moment"
-"""What the kit's read gate says: the application was drained, not lost."""
+_GATE_SAYS = b"Back in a moment"
+"""Stands on the page of the kit's read gate."""
 _PAGE_EVERY = 5
 """Every so many reads is one of the whole page."""
 
@@ -159,7 +159,7 @@ def _seen(answer: Answer) -> str:
     """What a status is to a user; empty for one that serves him."""
     if answer.status in (200, 201):
         return ""
-    return "gate" if answer.status == 503 and _GATE in answer.body else str(answer.status)
+    return GATE if answer.status == 503 and _GATE_SAYS in answer.body else str(answer.status)
 
 
 def _json(answer: Answer) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from pathlib import Path
 READ, PAGE, WRITE = "read", "page", "write"
 KINDS = (READ, PAGE, WRITE)
 OK = "ok"
+GATE = "gate"
+"""The error of who was answered by the closed read gate: drained, not lost."""
 
 
 @dataclass(frozen=True)

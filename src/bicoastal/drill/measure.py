@@ -8,9 +8,9 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bicoastal.drill.ledger import PAGE, READ, WRITE, Entry
+from bicoastal.drill.ledger import GATE, PAGE, READ, WRITE, Entry
 
 READS = frozenset({READ, PAGE})
 WRITES = frozenset({WRITE})
@@ -36,11 +36,16 @@ def recovery(
     *,
     until: float = math.inf,
     steady_s: float = STEADY_S,
+    drained: bool = True,
 ) -> Recovery:
     """From `since` to the moment from which every user who follows DNS is served, looking no further than `until`.
 
-    An attempt counts by its end. What was under way at `since` and failed belongs to what failed after it.
+    An attempt counts by its end. What was under way at `since` and failed belongs to what failed after it. Without
+    `drained`, an answer of the read gate ("back in a moment") counts as one: the user is where he is served, and the
+    operator has closed the door for a while.
     """
+    if not drained:
+        entries = [replace(entry, error="") if entry.error == GATE else entry for entry in entries]
     users: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for entry in entries:
         if entry.kind in kinds and not entry.pinned and entry.ended <= until:
@@ -86,9 +91,11 @@ def _longer(one: float | None, other: float | None) -> float | None:
 def settled(
     entries: Sequence[Entry], kinds: Collection[str], coasts: Collection[str], now: float, steady_s: float
 ) -> bool:
-    """Whether for so long every attempt was served, and each coast was."""
+    """Whether for so long every attempt was served, and each coast was; not before they have asked for so long."""
+    begun = {entry.coast for entry in entries if entry.ended < now - steady_s}
     recent = [entry for entry in entries if entry.kind in kinds and not entry.pinned and entry.ended > now - steady_s]
-    return all(entry.served for entry in recent) and {entry.coast for entry in recent} >= set(coasts)
+    asking = begun & {entry.coast for entry in recent}
+    return all(entry.served for entry in recent) and asking >= set(coasts)
 
 
 def lag_s(entries: Iterable[Entry], coast: str, before: float, within_s: float) -> float | None:
@@ -125,11 +132,15 @@ def loss(
     lost_region: str,
     fault: float,
     returned: float | None,
+    counted: float,
     survivor: Collection[str],
     stale: Collection[str] | None,
 ) -> Loss:
-    """Compare the ledger with the ids of rows in the survivor's database and in that of the lost region."""
-    written = [entry for entry in entries if entry.kind == WRITE and entry.served]
+    """Compare the ledger with the ids of rows in the survivor's database and in that of the lost region.
+
+    `counted` is when the survivor was asked: what was acknowledged later may be there or not.
+    """
+    written = [entry for entry in entries if entry.kind == WRITE and entry.served and entry.ended <= counted]
     first = {entry.id: entry for entry in reversed(written)}
     there = set(survivor)
     lost = sorted((entry for entry in first.values() if entry.id not in there), key=lambda entry: entry.ended)

@@ -1,0 +1,172 @@
+"""An experiment, and how it is run: given a steady state, when something is lost, then what was promised holds.
+
+An experiment is data in sentences; each carries what it does or how it is judged. Nothing is judged while it runs: the
+figures are made afterwards, from the ledger, the gateway's record and both databases.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bicoastal.core.errors import BicoastalError, SystemFault
+from bicoastal.drill.operator import Command, Operator
+from bicoastal.drill.stage import Stage
+from bicoastal.drill.users import Users
+from bicoastal.twin.faults import Act
+
+STEADY_WITHIN_S = 90.0
+"""A machine with other work takes a while until everything has settled after a deployment."""
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the time line. Seconds since the epoch."""
+
+    name: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A sentence about a steady state."""
+
+    text: str
+    lacks: Callable[[Run], str]
+    """What keeps it from being so; empty while it holds."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A sentence about something that is done."""
+
+    text: str
+    do: Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence with what became of it."""
+
+    part: str
+    """`given`, `when`, `then` or `afterwards`."""
+    text: str
+    held: bool
+    found: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is rehearsed."""
+
+    name: str
+    title: str
+    given: Sequence[Condition]
+    when: Sequence[Deed]
+    afterwards: Sequence[Deed]
+    """What gives everything back; done after what is measured."""
+    black_hole: bool = False
+    """What is lost says nothing, and so everybody waits for it; else it refuses."""
+    then: Sequence[str] = ()
+    """What is promised, for `drill list`; the report judges it."""
+
+
+@dataclass
+class Run:
+    """One run of it: what deeds act on, and what they leave behind for the figures."""
+
+    experiment: Experiment
+    stage: Stage
+    users: Users
+    operator: Operator
+    tell: Callable[[str], None]
+    phases: list[Phase] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    fault: Act | None = None
+    returned: Act | None = None
+    served_until: float = 0.0
+    """When what is measured was over: before anything was given back."""
+    failover: Command | None = None
+    fenced_after_s: float | None = None
+    """From the first answer of the returned region's database until it was fenced; None where it was not seen."""
+    counted: float = 0.0
+    """When the survivor was asked for its rows."""
+    survivor_rows: frozenset[str] | None = None
+    stale_rows: frozenset[str] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def home(self) -> str:
+        """The region that is lost."""
+        return self.stage.script.home
+
+    @property
+    def standby(self) -> str:
+        """The one that survives."""
+        return self.stage.script.standby
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """What is done within belongs to this part of the time line."""
+        began = time.time()
+        try:
+            yield
+        finally:
+            self.phases.append(Phase(name, began, time.time()))
+
+    def wait(self, what: str, until: Callable[[], object], within_s: float) -> None:
+        """Look until it is so. Raises SystemFault that says what did not come about."""
+        end = time.monotonic() + within_s
+        while not until():
+            if time.monotonic() > end:
+                raise SystemFault(f"it did not come about within {within_s:.0f} s: {what}")
+            time.sleep(_LOOK_S)
+
+
+def perform(run: Run) -> None:
+    """All of its parts, in order. What breaks is said, and ends that part; what was lost is given back all the same."""
+    if not _given(run, "given"):
+        return
+    try:
+        with_sentences(run, "when", run.experiment.when)
+    finally:
+        run.served_until = run.served_until or time.time()
+        with_sentences(run, "afterwards", run.experiment.afterwards)
+
+
+def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> None:
+    """Do one after the other, until one fails."""
+    for deed in deeds:
+        run.tell(f"{part}: {deed.text}")
+        try:
+            deed.do(run)
+        except BicoastalError as error:
+            run.said.append(Said(part, deed.text, False, str(error)))
+            run.tell(f"  no: {error}")
+            return
+        run.said.append(Said(part, deed.text, True))
+
+
+def _given(run: Run, part: str) -> bool:
+    with run.phase("steady state"):
+        held = [steady(run, part, condition) for condition in run.experiment.given]
+    return all(held)
+
+
+def steady(run: Run, part: str, condition: Condition) -> bool:
+    """Wait until a condition holds, and say what became of it."""
+    run.tell(f"{part}: {condition.text}")
+    try:
+        run.wait(condition.text, lambda: not condition.lacks(run), STEADY_WITHIN_S)
+    except SystemFault:
+        lacks = condition.lacks(run)
+        run.said.append(Said(part, condition.text, not lacks, lacks))
+        run.tell(f"  no: {lacks}")
+        return not lacks
+    run.said.append(Said(part, condition.text, True))
+    return True

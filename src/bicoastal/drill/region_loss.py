@@ -1,0 +1,192 @@
+"""The loss of the home region, in sentences: servers, balancer, databases, wire, API, and with it Route 53's and IAM's.
+
+region-loss                     everything there refuses at once; it comes back when the standby has taken over
+region-loss-black-hole          nothing of it answers any more
+region-loss-returns-meanwhile   it comes back just when its replica is being promoted
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from bicoastal.core.errors import SystemFault
+from bicoastal.drill.experiment import Condition, Deed, Experiment, Run, steady
+from bicoastal.drill.ledger import PAGE
+from bicoastal.drill.measure import READS, WRITES, lag_s, settled
+from bicoastal.drill.operator import Command
+from bicoastal.twin.cloud.gateway import Fault
+from bicoastal.twin.interfaces import How
+
+STEADY_S = 3.0
+LAG_S = 1.0
+_FAILOVER_S = 120.0
+_SERVED_S = 240.0
+_ANSWERS_S = 90.0
+_FENCED_S = 60.0
+_HOME_S = 600.0
+_PROMOTE = "promote"
+_ROWS = "SELECT id::text FROM orders"
+_FENCE = "SELECT fenced_at IS NOT NULL, epoch FROM bicoastal.state"
+_THEN = (
+    "every user is with the survivor within the checks' time and one TTL",
+    "every user reads within the same, or a second after the operator has opened the drained gate again",
+    "every user writes within the same",
+    "only rows that were under way between the coasts are lost",
+    "the operator's path asked nothing of what is lost",
+    "who follows DNS stores no row in the returned region's old database, and that is fenced",
+)
+
+
+def _pages(run: Run) -> str:
+    now = time.time()
+    entries = run.users.entries()
+    if settled(entries, {PAGE}, (run.home, run.standby), now, STEADY_S) and settled(
+        entries, READS, (run.home, run.standby), now, STEADY_S
+    ):
+        return ""
+    return "a page or a read was not served in the last seconds"
+
+
+def _rows(run: Run) -> str:
+    coasts = (run.home, run.standby)
+    held = settled(run.users.entries(), WRITES, coasts, time.time(), STEADY_S)
+    return "" if held else "a row was not acknowledged in the last seconds"
+
+
+def _lag(run: Run) -> str:
+    lag = lag_s(run.users.entries(), run.standby, time.time(), STEADY_S)
+    if lag is None:
+        return "nobody could read how far the replica is behind"
+    return "" if lag < LAG_S else f"the replica is {lag:.1f} s behind"
+
+
+PAGES = Condition("pages are served on both coasts", _pages)
+ROWS = Condition("rows are acknowledged on both coasts", _rows)
+LAG = Condition("the replica is less than a second behind", _lag)
+
+
+def _lose(run: Run, how: How, api: str) -> None:
+    faults = run.stage.twin.faults
+    if (api == "hang") != (how == "black-hole"):
+        # Given first, for the first fault that covers a call is the one that it meets.
+        faults.fail_api(Fault(api, region=run.home))
+    run.fault = faults.lose_region(run.home, how)
+
+
+def _fail_over(run: Run, during: Callable[[Command], None] | None = None) -> None:
+    with run.phase("failover"):
+        run.failover = run.operator.insists("failover", within_s=_FAILOVER_S, during=during)
+
+
+def _return_when_promoting(run: Run, command: Command) -> None:
+    if run.returned is None and command.step(_PROMOTE) is not None:
+        run.returned = run.stage.twin.faults.recover_region(run.home)
+
+
+def _served(run: Run) -> None:
+    """Until every attempt was served for a while; who waits longer than the drill does is said by the figures."""
+    with run.phase("users move"):
+        run.wait(
+            "every user is served again",
+            lambda: settled(run.users.entries(), READS | WRITES, (run.home, run.standby), time.time(), STEADY_S),
+            _SERVED_S,
+        )
+    run.served_until = time.time()
+
+
+def _give_back(run: Run) -> None:
+    with run.phase("the region returns"):
+        faults = run.stage.twin.faults
+        faults.fail_api()
+        if run.returned is None:
+            run.returned = faults.recover_region(run.home)
+
+
+def _fenced(run: Run) -> None:
+    """Until the old primary is fenced, by an auditor's look into it."""
+    with run.phase("the old primary is fenced"):
+        run.wait("the old database answers", lambda: run.stage.rows(run.home, _FENCE), _ANSWERS_S)
+        answered = time.time()
+        run.wait("the old database is fenced", lambda: _is_fenced(run), _FENCED_S)
+        run.fenced_after_s = max(time.time() - answered, 0.0)
+
+
+def _is_fenced(run: Run) -> bool:
+    found = run.stage.rows(run.home, _FENCE)
+    return bool(found and found[0][0])
+
+
+def _count(run: Run) -> None:
+    """Both databases are asked for their rows, while nobody writes into the old one any more."""
+    with run.phase("rows are counted"):
+        run.counted = time.time()
+        survivor = run.stage.rows(run.standby, _ROWS)
+        if survivor is None:
+            raise SystemFault(f"the database in {run.standby} could not be asked for its rows")
+        run.survivor_rows = frozenset(str(row[0]) for row in survivor)
+        stale = run.stage.rows(run.home, _ROWS)
+        run.stale_rows = None if stale is None else frozenset(str(row[0]) for row in stale)
+
+
+def _back_home(run: Run) -> None:
+    """The lost side as a replica again, then the primary at home; as far as Bicoastal can do that."""
+    for verb in ("rejoin", "switchover"):
+        if not run.operator.knows(verb):
+            run.notes["not there yet"] = f"bicoastal {verb}"
+            return
+        words = (verb,) if verb == "rejoin" else (verb, "--to", run.home)
+        with run.phase(verb):
+            run.operator.insists(*words, within_s=_HOME_S)
+    run.notes["home"] = True
+
+
+def _steady_again(run: Run) -> None:
+    with run.phase("steady state again"):
+        conditions = (PAGES, ROWS, LAG) if run.notes.get("home") else (PAGES, ROWS)
+        held = [steady(run, "afterwards", condition) for condition in conditions]
+        if not all(held):
+            raise SystemFault("the steady state did not come back")
+
+
+def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: bool = False) -> Experiment:
+    loses = "is lost, and refuses everybody" if how == "refuse" else "is lost, and answers nobody"
+    return Experiment(
+        name,
+        title,
+        given=(PAGES, ROWS, LAG),
+        when=(
+            Deed(f"the home region {loses}", partial(_lose, how=how, api=api or _API[how])),
+            Deed(
+                "an operator types `bicoastal failover`"
+                + (", and the region returns while it promotes" if meanwhile else ""),
+                lambda run: _fail_over(run, partial(_return_when_promoting, run) if meanwhile else None),
+            ),
+            Deed("users look for who serves them", _served),
+        ),
+        afterwards=(
+            Deed("the home region returns with its old primary", _give_back),
+            Deed("the old primary fences itself", _fenced),
+            Deed("both databases are asked for their rows", _count),
+            Deed("the operator brings the primary home", _back_home),
+            Deed("the steady state is back", _steady_again),
+        ),
+        black_hole=how == "black-hole",
+        then=_THEN,
+    )
+
+
+_API = {"refuse": "refuse", "black-hole": "hang"}
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        _region_loss("region-loss", "the home region is gone, and says so", "refuse"),
+        _region_loss("region-loss-black-hole", "the home region is gone, and says nothing", "black-hole"),
+        _region_loss("region-loss-api-hangs", "as region-loss, and calls to what is lost hang", "refuse", api="hang"),
+        _region_loss(
+            "region-loss-returns-meanwhile", "the home region returns during the failover", "refuse", meanwhile=True
+        ),
+    )
+}
+"""By name."""

@@ -1,0 +1,114 @@
+"""Where a drill plays: a deployment on a twin of its own, in this process, deployed by the AWS API like anybody's.
+
+The folder goes with it. What runs elsewhere on this machine, another twin too, is not touched and not asked.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bicoastal.aws.calls import CallLog
+from bicoastal.aws.faults import aws_faults
+from bicoastal.aws.session import Session
+from bicoastal.core.errors import BicoastalError, SystemFault
+from bicoastal.deploy.deployment import Wishes, deploy
+from bicoastal.deploy.moments import Tell
+from bicoastal.deploy.package import Package
+from bicoastal.twin.cloud.process import ask
+from bicoastal.twin.pace import Pace
+from bicoastal.twin.twin import Twin
+
+Pack = Callable[[bytes], Package]
+"""What is to be deployed, made with the certificates that sign the twin's databases."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is played: one deployment, as its spec names it."""
+
+    spec: Path
+    name: str
+    """Begins the stacks' names: `orders-production`."""
+    domain: str
+    home: str
+    standby: str
+    database: str
+    """Its name within PostgreSQL."""
+    pack: Pack
+
+
+class Stage:
+    """A context manager: both regions, deployed."""
+
+    def __init__(self, script: Script, pace: Pace, tell: Tell) -> None:
+        self.script = script
+        self.pace = pace
+        self._tell = tell
+        self.folder = Path(tempfile.mkdtemp(prefix="bicoastal-drill-"))
+        # Servers run as an unprivileged account, which must get in.
+        self.folder.chmod(0o755)
+        self.twin = Twin(self.folder / "home", (script.home, script.standby), pace)
+        self.package: Package | None = None
+        self.up_s = 0.0
+        self._databases: dict[str, str] = {}
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Stage:
+        """Start and deploy. Raises BicoastalError, with everything ended and removed, where that fails."""
+        with ExitStack() as ends:
+            ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            begun = time.monotonic()
+            self.twin.start()
+            ends.callback(self.twin.stop)
+            self._deploy()
+            self.up_s = time.monotonic() - begun
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End all of it."""
+        self._ends.close()
+
+    @property
+    def session(self) -> Session:
+        """Of the account, for what the drill asks of the AWS API."""
+        endpoint = self.twin.endpoint
+        log = CallLog(most=0)
+        return Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log, attempts=2)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The gateway's record of customers' calls. Raises SystemFault."""
+        try:
+            found: list[dict[str, Any]] = ask(self.twin.endpoint, "calls?after=0")
+        except OSError as error:
+            raise SystemFault(f"the twin's gateway does not give its record of calls: {error}") from error
+        return found
+
+    def rows(self, region: str, statement: str) -> list[tuple[Any, ...]] | None:
+        """An auditor's look into the database that a region had at the beginning; None where it cannot be asked."""
+        try:
+            return self.twin.databases.look_into(region, self._databases[region], self.script.database, statement)
+        except BicoastalError:
+            return None
+
+    def _deploy(self) -> None:
+        self.package = self.script.pack(self.twin.ground.authority.certificate.read_bytes())
+        result = deploy(self.session, self.package, Wishes(), self._tell, threading.Event())
+        if result.exit_code:
+            errors = [str(outcome.error).splitlines()[0] for outcome in result.outcomes.values() if outcome.error]
+            raise SystemFault("the deployment failed, so that nothing can be rehearsed: " + "; ".join(errors))
+        for region in (self.script.home, self.script.standby):
+            with aws_faults(f"finding the database in {region}"):
+                (found,) = self.session.client("rds", region).describe_db_instances()["DBInstances"]
+            self._databases[region] = found["DBInstanceIdentifier"]
