@@ -152,6 +152,6 @@ def test_a_replica_that_cannot_follow_any_more_is_copied_anew(twin: Running) -> 
     found.primary.ask(twin.databases._site.passwords, "SELECT pg_create_restore_point('astray')")
     found.primary.stop()
     found.primary.follow()
-    found.source._reachable -= 25
+    found.source.rebuild_s = 5
     twin.query("orders", "INSERT INTO kept VALUES (2)")
     twin.answers("west", ROWS, [(1,), (2,)], STANDBY)

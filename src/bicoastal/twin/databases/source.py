@@ -27,6 +27,7 @@ class Source:
 
     def __init__(self, instance: Instance) -> None:
         self._of = instance
+        self.rebuild_s = REBUILD_S
         self._streamed = time.monotonic()
         self._reachable = time.monotonic()
 
@@ -58,7 +59,7 @@ class Source:
         if now - self._streamed > ERROR_S and wanted.replication == "replicating":
             self._of.tell("Replication has stopped.", "read replica")
             self._of.report(replication="error")
-        if now - self._reachable > REBUILD_S:
+        if now - self._reachable > self.rebuild_s:
             with self._of.endpoint.refusing():
                 self.copy(wanted)
 
