@@ -143,6 +143,19 @@ class Change:
     `{("database/us-west-2", "DatabaseRole"): "primary"}`."""
     absent: frozenset[tuple[str, str]] = frozenset()
     """(template's file, logical id): as if the resource, and every value that mentions it, had never been written."""
+    conditions: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """(stack id, condition) to whether it holds: how a condition that cannot be decided is explored both ways."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A template that is deployed to a region, without a manifest of ours."""
+
+    template: Template
+    region: str
+    name: str = ""
+    """The stack's name; the file's, if none is said."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class Deployment:
@@ -155,6 +168,9 @@ class Deployment:
         """Stack tags, which CloudFormation puts on everything that takes tags."""
         self.stacks: dict[str, Stack] = {}
         self._wires = 0
+        self._inner: dict[str, dict[str, tuple[str, bool]]] = {}
+        """Stack to the templates inside it: logical id to the inner stack, and whether that is a module."""
+        self._conditions: Mapping[tuple[str, str], bool] = {}
         self.findings: list[Finding] = []
         """What is wrong with the files and their wiring."""
 
@@ -166,6 +182,7 @@ class Deployment:
         change = change or Change()
         regions = {role: region for region, role in manifest.regions.items()}
         deployment = cls(home=regions.get("home", ""), standby=regions.get("standby", ""), tags=manifest.tags)
+        deployment._conditions = change.conditions
         changed = dict(change.parameters)
         for entry in manifest.stacks:
             template = templates.get(entry.template)
@@ -183,17 +200,42 @@ class Deployment:
     @classmethod
     def of_files(cls, templates: Iterable[tuple[Template, str]]) -> Deployment:
         """Templates with a region each and no manifest: parameters have their defaults, exports are found by name."""
+        return cls.of_placed([Placed(template, region) for template, region in templates])
+
+    @classmethod
+    def of_placed(cls, placed: Iterable[Placed], change: Change | None = None) -> Deployment:
+        """The same, with names and parameters where somebody gave them."""
+        change = change or Change()
         deployment = cls()
-        for template, region in templates:
-            name = Path(template.file).stem
-            id_, number = f"{name}/{region}", 2
+        deployment._conditions = change.conditions
+        for one in placed:
+            name = one.name or Path(one.template.file).stem
+            id_, number = f"{name}/{one.region}", 2
             while id_ in deployment.stacks:
-                id_, number = f"{name}-{number}/{region}", number + 1
-            deployment._add(id_, name, template, region, values={}, absent=frozenset())
+                id_, number = f"{name}-{number}/{one.region}", number + 1
+            absent = frozenset(item for file, item in change.absent if file == one.template.file)
+            values = {key: deployment._fed(value) for key, value in one.parameters.items()}
+            deployment._add(id_, name, one.template, one.region, values=values, absent=absent)
         regions = list(dict.fromkeys(stack.region for stack in deployment.stacks.values()))
         deployment.home = regions[0] if regions else ""
         deployment.standby = regions[1] if len(regions) > 1 else ""
         return deployment
+
+    def add_inner(
+        self,
+        outer: Stack,
+        logical_id: str,
+        template: Template,
+        values: Mapping[str, Callable[[], Value]],
+        *,
+        module: bool,
+    ) -> Stack:
+        """Put a template into a stack: a nested stack, or a module, whose resources bear its name before theirs."""
+        kind, _, region = outer.id.rpartition("/")
+        id_ = f"{kind}.{logical_id}/{region}"
+        self._inner.setdefault(outer.id, {})[logical_id] = (id_, module)
+        name = outer.name if module else ""
+        return self._add(id_, name, template, outer.region, values=values, absent=outer.evaluator.absent)
 
     def _add(
         self,
@@ -213,6 +255,7 @@ class Deployment:
             parameters=values,
             surroundings=self,
             absent=absent,
+            assumed={name: held for (owner, name), held in self._conditions.items() if owner == id_},
         )
         self.stacks[id_] = stack = Stack(id_, name, template, evaluator)
         return stack
@@ -257,6 +300,32 @@ class Deployment:
             if stack.region == region and stack.name == stack_name:
                 return stack.output(output)
         return Unknown(f"no stack {stack_name} in {region} is here to give {output}")
+
+    def nested(self, stack: str, name: str, attribute: str) -> Value:
+        """What a nested stack's output, or a resource of a module, turns out to be; None where `name` is neither."""
+        inner = self._inner.get(stack)
+        if inner is None:
+            return None
+        head, _, rest = name.partition(".")
+        if head not in inner:
+            # A module's resource may be named without the dot: `NetworkVpc` for `Vpc` of the module `Network`.
+            return next(
+                (
+                    Reference(id_, name.removeprefix(prefix), attribute)
+                    for prefix, (id_, module) in inner.items()
+                    if module and name.removeprefix(prefix) in self.stacks[id_].evaluator.resources
+                ),
+                None,
+            )
+        id_, module = inner[head]
+        if not module:
+            return self._output(id_, attribute.removeprefix("Outputs.")) if attribute.startswith("Outputs.") else None
+        wanted, _, attribute = rest.partition(".") if rest and not attribute else (rest, "", attribute)
+        if not wanted:
+            wanted, _, attribute = attribute.partition(".")
+        if wanted in self.stacks[id_].evaluator.resources:
+            return Reference(id_, wanted, attribute)
+        return self._output(id_, wanted)
 
     # The graph.
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, pieces, scalar_text, text_of
 
+DYNAMIC = "{{resolve:"
+"""Begins a dynamic reference: CloudFormation puts the parameter's or the secret's value in its place."""
 _INSIDE_IDS = (":", "/", "-", ".")
 _FIELDS = 8
 """An ARN has six fields, its resource up to two more."""
@@ -160,11 +162,13 @@ def as_list(value: Value) -> Value:
     return split(",", value) if isinstance(value, Text | Reference) else value
 
 
-def same(left: Value, right: Value) -> bool | Unknown:
+def same(left: Value, right: Value) -> bool | Unknown:  # noqa: PLR0911 - three values, each for its own reason
     """`Fn::Equals`: whether two values are the same text, as far as that can be known."""
     for side in (left, right):
         if isinstance(side, Unknown):
             return side
+        if DYNAMIC in str(side) and left != right:
+            return Unknown(f"{side} is looked up when the stack is created")
     if isinstance(left, dict | list) or isinstance(right, dict | list):
         return bool(left == right)
     one, other = (side if isinstance(side, Reference | Text) else scalar_text(side) for side in (left, right))

@@ -24,6 +24,7 @@ SECTIONS = frozenset(
         "Hooks",
         "Mappings",
         "Metadata",
+        "Modules",
         "Outputs",
         "Parameters",
         "Resources",

@@ -37,6 +37,9 @@ class Surroundings(Protocol):
     def stack_output(self, stack_name: Value, output: Value, region: str) -> Value:
         """Another stack's output."""
 
+    def nested(self, stack: str, name: str, attribute: str) -> Value:
+        """What a resource that is a template of its own gives; None where that template is not here."""
+
 
 class Alone:
     """Surroundings of a template that is looked at by itself."""
@@ -48,6 +51,10 @@ class Alone:
     def stack_output(self, stack_name: Value, output: Value, region: str) -> Value:
         """Unknown."""
         return Unknown(f"no stack {stack_name} in {region} is here to give {output}")
+
+    def nested(self, stack: str, name: str, attribute: str) -> Value:  # noqa: ARG002 - nobody stands around
+        """None."""
+        return None
 
 
 class Evaluator:
@@ -63,10 +70,12 @@ class Evaluator:
         parameters: Mapping[str, Callable[[], Value]] | None = None,
         surroundings: Surroundings | None = None,
         absent: frozenset[str] = frozenset(),
+        assumed: Mapping[str, bool] | None = None,
     ) -> None:
         """`stack` names this stack in references. `parameters`: values given, asked for when first needed.
 
         `absent`: logical ids to treat as if they, and every value that mentions them, had never been written.
+        `assumed`: conditions that hold, or don't, whatever they say: how one that is undecided is explored both ways.
         """
         self.template = template
         self.stack = stack
@@ -76,7 +85,8 @@ class Evaluator:
         self.surroundings: Surroundings = surroundings or Alone()
         self._given = parameters or {}
         self._parameters: dict[str, Value] = {}
-        self._conditions: dict[str, bool | Unknown] = {}
+        self._assumed = dict(assumed or {})
+        self._conditions: dict[str, bool | Unknown] = dict(self._assumed)
         self._pending: set[str] = set()
         self._depth = 0
         self._declared = template.section("Parameters")
@@ -92,9 +102,10 @@ class Evaluator:
             "AWS::NotificationARNs": [],
             "AWS::NoValue": NO_VALUE,
         }
+        self.conditions: dict[str, Any] = {}  # loops over conditions may ask for conditions
+        self.conditions, _ = expanded(template.section("Conditions"), "Conditions", self.value)
         self.resources, self.origins = expanded(template.section("Resources"), "Resources", self.value)
         self.outputs, self.output_origins = expanded(template.section("Outputs"), "Outputs", self.value)
-        self._condition_bodies, _ = expanded(template.section("Conditions"), "Conditions", self.value)
 
     def with_parameter(self, name: str, value: Value) -> Evaluator:
         """The same template, if a parameter had another value."""
@@ -106,6 +117,7 @@ class Evaluator:
             parameters={**self._given, name: lambda: value},
             surroundings=self.surroundings,
             absent=self.absent,
+            assumed=self._assumed,
         )
 
     def value(self, node: Any) -> Value:
@@ -158,7 +170,7 @@ class Evaluator:
 
     def condition(self, name: Any) -> bool | Unknown:
         """Whether a named condition holds."""
-        if not isinstance(name, str) or name not in self._condition_bodies:
+        if not isinstance(name, str) or name not in self.conditions:
             return Unknown(f"there is no condition {name}")
         if name not in self._conditions:
             if f"?{name}" in self._pending:
@@ -167,7 +179,7 @@ class Evaluator:
                 return Unknown(f"condition {name} leans on too many others")
             self._pending.add(f"?{name}")
             try:
-                self._conditions[name] = self.holds(self._condition_bodies[name])
+                self._conditions[name] = self.holds(self.conditions[name])
             finally:
                 self._pending.discard(f"?{name}")
         return self._conditions[name]
@@ -221,6 +233,9 @@ class Evaluator:
     def _resource(self, name: str, attribute: str) -> Value:
         if name in self.absent:
             return NO_VALUE
+        inner = self.surroundings.nested(self.stack, name, attribute)
+        if inner is not None:
+            return inner
         if name not in self.resources:
             return Unknown(f"nothing here is called {name}")
         body = self.resources[name]
