@@ -122,6 +122,7 @@ BUCKET = "${foundation/us-east-1/ArtifactBucket}"
 
 _PYTHON = """\
 #!/bin/sh
+[ "$1" = "-c" ] && exec python3 "$@"
 echo "$*" >> "$STAND_IN/calls"
 case "$3" in
 fetch) [ -e "$STAND_IN/fetchable" ] ;;
