@@ -28,6 +28,8 @@ COMMANDS = {
     "logs": "print what the programs here have said",
     "drill": "rehearse a loss here, and report what it cost",
     "failover": "make the surviving region the primary one",
+    "switchover": "move the primary to the other region, losing nothing",
+    "rejoin": "make a replica of the side that was lost",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

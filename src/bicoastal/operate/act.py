@@ -122,7 +122,12 @@ class Acts:
         return float(self.insist(here.region, f"writing a row in {here.region}", "probe").get("seconds", 0.0))
 
     def insist(
-        self, region: str, doing: str, verb: str, parameters: Mapping[str, str] | None = None, within_s: float = KIT_S
+        self,
+        region: str,
+        doing: str,
+        verb: str,
+        parameters: Mapping[str, str] | None = None,
+        within_s: float = KIT_S,
     ) -> Mapping[str, Any]:
         """Run a verb of the kit until it works: a primary that has just been promoted may not take connections yet.
 
@@ -194,11 +199,14 @@ class Acts:
         if ready is None or (ready.good and all(ready.parameters.get(name) == value for name, value in known.items())):
             return
         proposal = propose(self.session, Desired.moved(ready, **known), ready)
-        if proposal.empty:
-            return
-        before = last_event(self.session, ready.name, ready.region)
+        if not proposal.empty:
+            self.carry_out(ready, proposal)
+
+    def carry_out(self, stack: StackView, proposal: Proposal) -> None:
+        """Execute a proposal and see it through. Raises StackFailed, with the stack as it was."""
+        before = last_event(self.session, stack.name, stack.region)
         execute(self.session, proposal)
-        self._settled(ready, before)
+        self._settled(stack, before)
 
     def _settled(self, stack: StackView, before: str) -> None:
         now, events = settle(self.session, stack.name, stack.region, after=before)

@@ -19,13 +19,14 @@ FRESH_BEATS = 5.0
 
 
 class Doubt(StrEnum):
-    """What the guard may refuse for; each is overridden by --force, with a reason."""
+    """What the guard may refuse for; in a failover each is overridden by --force, with a reason."""
 
     READS = "reads"
     LAG = "lag"
     BACKUP = "backup"
     HOME_ALIVE = "home is alive"
     CHANGE = "change in progress"
+    UNSEEN = "not seen"
 
 
 @dataclass(frozen=True)
@@ -233,9 +234,9 @@ def objections(observation: Observation, *, lag_s: float | None, budget_s: float
     found = [
         _reads(observation.here),
         _lag(observation.here, lag_s, budget_s),
-        _backup(observation.here),
+        backup_objection(observation.here),
         _home_alive(observation),
-        _change(observation.here),
+        change_objection(observation.here),
     ]
     return tuple(item for item in found if item is not None)
 
@@ -270,7 +271,8 @@ def _lag(here: Side, lag_s: float | None, budget_s: float) -> Objection | None:
     return None
 
 
-def _backup(here: Side) -> Objection | None:
+def backup_objection(here: Side) -> Objection | None:
+    """A replica that is being backed up is not promoted by RDS."""
     if here.instance is not None and here.instance.status == "backing-up":
         return Objection(
             Doubt.BACKUP,
@@ -298,7 +300,8 @@ def _home_alive(observation: Observation) -> Objection | None:
     return None
 
 
-def _change(here: Side) -> Objection | None:
+def change_objection(here: Side) -> Objection | None:
+    """Somebody changes a stack that an operation would change too."""
     busy = [stack.name for stack in here.stacks.values() if stack.condition is Condition.BUSY]
     if busy:
         return Objection(Doubt.CHANGE, f"a change of {', '.join(busy)} is in progress in {here.region}.")

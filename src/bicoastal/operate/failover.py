@@ -19,7 +19,7 @@ from bicoastal.operate.decide import Doubt, Objection, lag_at_last_contact, obje
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.ledger import PROMOTED, Ledger
 from bicoastal.operate.observe import Watcher
-from bicoastal.operate.sight import Gate, Observation, Side
+from bicoastal.operate.sight import Gate, Observation
 from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, State, Step, Transition
 from bicoastal.operate.walk import Report, Tell, Walk
@@ -71,7 +71,6 @@ class Failover(Walk):
         self._fenced = threading.Event()
         self._no_way_back = threading.Event()
         self._ended = threading.Event()
-        self._here = Side(region, answered=False)
 
     def run(self) -> Report:
         """Walk the table to its end. Raises Refused, with everything as it was, where the guard says no."""

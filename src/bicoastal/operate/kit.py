@@ -16,15 +16,32 @@ from bicoastal.operate.subject import Subject
 
 STATUS_S = 20.0
 VERB_S = 90.0
+UNREACHABLE = "unreachable"
+"""The role of a database that the kit does not reach."""
 _DONE = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "Undeliverable", "Terminated"})
 
 
 def ask(session: Session, subject: Subject, region: str, instances: tuple[str, ...]) -> Kit:
-    """What the kit knows, from the first instance that answers. Raises SystemFault with why none did."""
-    asked = time.time()
-    said = run_verb(session, subject, region, instances, "status", within_s=STATUS_S)
-    # Midway: the command was delivered after it was asked for, and its answer read after it was given.
-    return read(said, (asked + time.time()) / 2)
+    """What the kit knows, from the first instance that answers and reaches its database, else from one that answers.
+
+    Raises SystemFault with why none did.
+    """
+    found: Kit | None = None
+    for instance in instances:
+        asked = time.time()
+        try:
+            said = run_verb(session, subject, region, (instance,), "status", within_s=STATUS_S)
+        except SystemFault:
+            if found is None and instance == instances[-1]:
+                raise
+            continue
+        # Midway: the command was delivered after it was asked for, and its answer read after it was given.
+        found = read(said, (asked + time.time()) / 2)
+        if found.role != UNREACHABLE:
+            return found
+    if found is None:
+        raise SystemFault(f"kit status in {region}: no instance is in service there.")
+    return found
 
 
 def run_verb(

@@ -75,6 +75,7 @@ class Walk(ABC):
         self._tell = tell
         self._acts = Acts(session, subject, region, tell)
         self._progress = Progress()
+        self._here = Side(region, answered=False)
         self.report = Report(self.operation, region)
 
     @abstractmethod

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.deploy.steps.checks import Probed, watch
+from bicoastal.stacks.probes import Probed, watch
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.controller import Loop
 from bicoastal.twin.ground import Ground
