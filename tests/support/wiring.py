@@ -8,9 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tests.support.cloudformation import Walker
+from bicoastal.blueprint.stacks import compose
+from bicoastal.spec.model import Spec
+from bicoastal.twin.ground import Ground
+from tests.support.closure import closure
+from tests.support.cloudformation import Account, Walker
 
 Edit = Callable[[str], str]
+
+
+def walker_of(of: Spec, ground: Ground, *stacks: str) -> Walker:
+    """A walker of the spec's templates on a twin's control plane: of these stacks, and of what they need."""
+    made = compose(of)
+    files = {f"templates/{item.kind}.yaml": item.to_yaml() for item in made.stacks}
+    return Walker(Account(ground.api.endpoint), closure(made.manifest, *stacks), files)
 
 
 def without(*logical_ids: str) -> Edit:
@@ -21,6 +32,18 @@ def without(*logical_ids: str) -> Edit:
             text, times = re.subn(rf"^  {logical_id}:\n(?:(?: {{4}}.*)?\n)*", "", text, flags=re.MULTILINE)
             assert times == 1, f"the template has {times} resources {logical_id}"
         return text
+
+    return edit
+
+
+def changed(logical_id: str, old: str, new: str) -> Edit:
+    """The template with a text within a resource, which is there once, replaced."""
+
+    def edit(text: str) -> str:
+        found = re.search(rf"^  {logical_id}:\n(?:(?: {{4}}.*)?\n)*", text, flags=re.MULTILINE)
+        assert found, f"the template has no resource {logical_id}"
+        assert found[0].count(old) == 1, f"{logical_id} has {old!r} {found[0].count(old)} times"
+        return text.replace(found[0], found[0].replace(old, new))
 
     return edit
 

@@ -29,6 +29,8 @@ def create_instance(id_: str, wanted: Mapping[str, Json]) -> Record:
     source = (
         records.instance(wanted["SourceDBInstanceIdentifier"]) if wanted.get("SourceDBInstanceIdentifier") else None
     )
+    for name in ("KmsKeyId", "PerformanceInsightsKMSKeyId"):
+        _check_key(str(wanted.get(name) or ""))
     record = _settings(id_, wanted)
     if source is not None:
         record.update(_born_of(source, wanted))
@@ -42,6 +44,16 @@ def create_instance(id_: str, wanted: Mapping[str, Json]) -> Record:
         source.setdefault("ReadReplicaDBInstanceIdentifiers", []).append(records.name_from(source, record))
     records.begin(record, "creating")
     return record
+
+
+def _check_key(key: str) -> None:
+    """RDS asks its own region's KMS: a key of another region is none to it."""
+    if key.startswith("arn:") and key.split(":")[3] != emulator.region():
+        raise ServiceError(
+            "KMSKeyNotAccessibleFault",
+            f"The specified KMS key [{key}] does not exist, is not enabled or you do not have permissions to access "
+            "it.",
+        )
 
 
 def _born_new(wanted: Mapping[str, Json]) -> Record:
@@ -78,7 +90,7 @@ def _born_of(source: Record, wanted: Mapping[str, Json]) -> Record:
     if source.get("StorageEncrypted") and not here and not wanted.get("KmsKeyId"):
         raise ServiceError(
             "InvalidParameterCombination",
-            "KMS key is required to create an encrypted read replica in another region.",
+            "Cannot create a cross region unencrypted read replica from encrypted source.",
         )
     return {
         **{name: source.get(name) for name in _INHERITED},
