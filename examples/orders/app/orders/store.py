@@ -75,8 +75,7 @@ class Store:
         self._reader = _pool(settings.read_url, "orders reading")
         self._writable = False
         self._asked = _NEVER
-        self._asking: asyncio.Future[None] = asyncio.Future()
-        self._asking.set_result(None)
+        self._asking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begin to connect; does not wait, for a server without a database must start too."""
@@ -85,6 +84,8 @@ class Store:
 
     async def close(self) -> None:
         """End all connections."""
+        if self._asking is not None:
+            self._asking.cancel()
         await self._writer.close(2)
         await self._reader.close(2)
 
@@ -150,9 +151,9 @@ class Store:
 
     async def writable(self) -> bool:
         """Whether a database takes our writes, as known a moment ago. No page waits for a writer that is away."""
-        if self._asking.done() and time.monotonic() - self._asked >= _WRITABLE_FOR_S:
+        if self._asking is None and time.monotonic() - self._asked >= _WRITABLE_FOR_S:
             self._asking = asyncio.create_task(self._ask_writable())
-        if self._asked == _NEVER:
+        if self._asking is not None and self._asked == _NEVER:
             await asyncio.wait({self._asking})
         return self._writable
 
@@ -160,9 +161,10 @@ class Store:
         """One question at a time, however many want to know."""
         try:
             self._writable = await _within(_CONNECTION_WAIT_S, lambda: self._try(self._writer, _may_write))
-        except Unavailable:
+        except (Unavailable, psycopg.Error):
             self._writable = False
-        self._asked = time.monotonic()
+        finally:
+            self._asked, self._asking = time.monotonic(), None
 
     async def _try(self, pool: AsyncConnectionPool[Session], work: Callable[[Session], Awaitable[Result]]) -> Result:
         """Do it, and once more on a new connection when the old one has lost its server or its writer."""

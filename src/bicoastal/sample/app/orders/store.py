@@ -27,7 +27,8 @@ WRITE_DEADLINE_S = 5.0
 READ_DEADLINE_S = 5.0
 _CONNECTION_WAIT_S = 2.5
 _WRITABLE_FOR_S = 1.0
-"""How long an answer about the writer is believed."""
+"""How long an answer about the writer is believed before it is asked for again, beside the requests."""
+_NEVER = float("-inf")
 
 Result = TypeVar("Result")
 Session = psycopg.AsyncConnection[object]
@@ -72,8 +73,9 @@ class Store:
         self._settings = settings
         self._writer = _pool(settings.write_url, "orders writing")
         self._reader = _pool(settings.read_url, "orders reading")
-        self._writable: tuple[bool, float] = (False, float("-inf"))
-        self._asking = asyncio.Lock()
+        self._writable = False
+        self._asked = _NEVER
+        self._asking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begin to connect; does not wait, for a server without a database must start too."""
@@ -82,6 +84,8 @@ class Store:
 
     async def close(self) -> None:
         """End all connections."""
+        if self._asking is not None:
+            self._asking.cancel()
         await self._writer.close(2)
         await self._reader.close(2)
 
@@ -146,17 +150,21 @@ class Store:
         return await _within(READ_DEADLINE_S, lambda: self._try(self._reader, work))
 
     async def writable(self) -> bool:
-        """Whether a database takes our writes now; one question a second, however many ask."""
-        async with self._asking:
-            answer, asked = self._writable
-            if time.monotonic() - asked < _WRITABLE_FOR_S:
-                return answer
-            try:
-                answer = await _within(_CONNECTION_WAIT_S, lambda: self._try(self._writer, _may_write))
-            except Unavailable:
-                answer = False
-            self._writable = (answer, time.monotonic())
-            return answer
+        """Whether a database takes our writes, as known a moment ago. No page waits for a writer that is away."""
+        if self._asking is None and time.monotonic() - self._asked >= _WRITABLE_FOR_S:
+            self._asking = asyncio.create_task(self._ask_writable())
+        if self._asking is not None and self._asked == _NEVER:
+            await asyncio.wait({self._asking})
+        return self._writable
+
+    async def _ask_writable(self) -> None:
+        """One question at a time, however many want to know."""
+        try:
+            self._writable = await _within(_CONNECTION_WAIT_S, lambda: self._try(self._writer, _may_write))
+        except (Unavailable, psycopg.Error):
+            self._writable = False
+        finally:
+            self._asked, self._asking = time.monotonic(), None
 
     async def _try(self, pool: AsyncConnectionPool[Session], work: Callable[[Session], Awaitable[Result]]) -> Result:
         """Do it, and once more on a new connection when the old one has lost its server or its writer."""
