@@ -77,6 +77,7 @@ def _list(form: str) -> int:
         known = [{"scenario": one.name, "title": one.title, "then": list(one.then)} for one in EXPERIMENTS.values()]
         click.echo(json.dumps({"drills": known}, indent=2))
         return 0
+    before: set[str] = set()
     for one in EXPERIMENTS.values():
         click.echo(f"{one.name}: {one.title}")
         parts = {
@@ -86,8 +87,11 @@ def _list(form: str) -> int:
             "afterwards": [deed.text for deed in one.afterwards],
         }
         for part, sentences in parts.items():
-            for index, sentence in enumerate(sentences):
+            new = [sentence for sentence in sentences if sentence not in before]
+            for index, sentence in enumerate(new):
                 click.echo(f"    {'and' if index else part:<11}{sentence}")
+            before.update(new)
+    click.echo("A sentence that a drill above has, too, is said once.")
     return 0
 
 

@@ -66,7 +66,9 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
     path = forbidden(calls, run.home)
     heartbeat = lag_s(entries, run.standby, fault, 1.0)
     end = max([fault, *(phase.ended for phase in run.phases)])
-    sentences = [*run.said]
+    given = [said for said in run.said if said.part != "afterwards"]
+    afterwards = [said for said in run.said if said.part == "afterwards"]
+    promises: list[Said] = []
     if run.fault is not None:
         judged = (
             _reads_held(predicted, moved_reads),
@@ -76,7 +78,7 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
             _path_held(path),
             _fence_held(run, lost),
         )
-        sentences += [Said("then", text, *verdict) for text, verdict in zip(run.experiment.then, judged, strict=True)]
+        promises = [Said("then", text, *verdict) for text, verdict in zip(run.experiment.then, judged, strict=True)]
     return Report(
         scenario=run.experiment.name,
         title=run.experiment.title,
@@ -84,7 +86,7 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
         seed=seed,
         lost=run.home,
         survivor=run.standby,
-        sentences=sentences,
+        sentences=[*given, *promises, *afterwards],
         phases=_stretches(run, fault),
         reads=reads,
         undrained=moved_reads,

@@ -78,7 +78,10 @@ def _tiles(report: Report) -> Iterator[str]:
     loss = report.loss
     tiles = [
         (_s(report.reads.seconds), "until everybody read again"),
-        (_s(report.undrained.seconds), "of these without the drain: until everybody was with the survivor"),
+        (
+            _s(report.undrained.seconds),
+            "until everybody was with the survivor: what the loss alone cost, without the drain",
+        ),
         (_s(report.writes.seconds), "until everybody wrote again"),
         ("unknown" if loss is None else str(len(loss.lost)), _rows(report)),
         (_s(report.heartbeat_age_s), "the replica was behind just before the loss"),
@@ -96,9 +99,9 @@ def _rows(report: Report) -> str:
         return "the rows could not be counted"
     parts = [f"of {loss.acknowledged} acknowledged rows are lost"]
     if loss.diverged is not None:
-        parts.append(f"{len(loss.diverged)} are in the old database alone")
+        parts.append(f"in the old database alone: {len(loss.diverged)}")
     if loss.accepted_before_fence is not None:
-        parts.append(f"{len(loss.accepted_before_fence)} it took before its fence")
+        parts.append(f"accepted by it before its fence: {len(loss.accepted_before_fence)}")
     return "; ".join(parts)
 
 

@@ -108,7 +108,7 @@ def _marks(report: Report, scale: Scale, height: int) -> Iterator[str]:
         else:
             labels.append((at, text))
     for at, text in labels:
-        right = scale.x(at) > _WIDTH - 160
+        right = scale.x(at) > _WIDTH - 8 * len(text)
         yield (
             f'<text x="{scale.x(at) + (-4 if right else 4):.1f}" y="{_TOP - 14}"'
             f"{' text-anchor=end' if right else ''}>{escape(text)}</text>"
