@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from bicoastal.cfn.values import Reference, Unknown, Value
 from bicoastal.review.case import Case
-from bicoastal.review.model.signals import Metric, agent_publishes
+from bicoastal.review.model.signals import PLUGINS, Metric, agent_publishes
 
 _ELB = frozenset({"LoadBalancer", "TargetGroup", "AvailabilityZone"})
 _KNOWN: Mapping[str, frozenset[str]] = {
@@ -97,6 +97,8 @@ def _of_programs(case: Case, metric: Metric, dimensions: Mapping[str, Value], re
         if not reason:
             return ""
         if section.get("namespace", "CWAgent") == metric.namespace:
+            if "does not collect" in reason and metric.name.partition("_")[0] not in PLUGINS:
+                return ""  # a program of the application may publish it in the same namespace
             reasons.append(reason.removeprefix("which ").removeprefix("but "))
         elif not agent_publishes(case.deployment, fleet.resource, fleet.machine, _moved(metric, section)):
             reasons.append(f"the agent publishes it in {section.get('namespace', 'CWAgent')}")

@@ -214,7 +214,7 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
         return f"but the fleet's agent publishes in {section.get('namespace', 'CWAgent')}"
     collected = section.get("metrics_collected")
     names = set(_collected(collected if isinstance(collected, dict) else {}))
-    by_program = "statsd" in (collected or {}) and metric.name.partition("_")[0] not in _PLUGINS
+    by_program = "statsd" in (collected or {}) and metric.name.partition("_")[0] not in PLUGINS
     if metric.name not in names and not by_program:
         return "which the fleet's agent does not collect"
     wanted = set(metric.dimensions)
@@ -231,7 +231,7 @@ def agent_publishes(  # noqa: PLR0911 - one return for each reason
     return ""
 
 
-_PLUGINS = frozenset({"cpu", "disk", "diskio", "mem", "net", "netstat", "processes", "swap"})
+PLUGINS = frozenset({"cpu", "disk", "diskio", "mem", "net", "netstat", "processes", "swap"})
 """What the agent measures itself; any other name may come from a program by StatsD."""
 
 

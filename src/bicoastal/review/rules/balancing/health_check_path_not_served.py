@@ -23,7 +23,7 @@ RULE = Rule(
 _PREFIX = re.compile(r"^\s*location\s+(?:\^~\s*)?(/[^\s{]*)", re.MULTILINE)
 _EXACT = re.compile(
     r"^\s*location\s+=\s*(/[^\s{]*)"
-    r"""|(?:route|get|path|Path|url|uri|handle|Handle|HandleFunc|PATH_INFO)\W[^"'\n]{0,24}["'](/[\w./-]*)["']""",
+    r"""|(?<![A-Za-z_])(?:route|get|path|Path|url|uri|handle|Handle|HandleFunc|PATH_INFO)\W[^"'\n]{0,24}["'](/[\w./-]*)["']""",
     re.MULTILINE,
 )
 

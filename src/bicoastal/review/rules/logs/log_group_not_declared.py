@@ -47,7 +47,9 @@ def look(case: Case) -> Iterator[Seen]:
 
 def _there(case: Case, name: Value, region: str) -> Resource | None:
     target = case.deployment.resource(name)
-    if target is not None and target.type in (GROUP, "AWS::S3::Bucket", "AWS::KinesisFirehose::DeliveryStream"):
+    if target is not None and target.type in ("AWS::S3::Bucket", "AWS::KinesisFirehose::DeliveryStream"):
+        return target
+    if target is not None and target.type == GROUP and target.region == region:
         return target
     return case.deployment.named(name, GROUP, region)
 

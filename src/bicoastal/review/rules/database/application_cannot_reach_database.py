@@ -1,0 +1,55 @@
+"""An application that is told of a database must also get there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bicoastal.cfn.deployment import Resource
+from bicoastal.core.findings import Severity
+from bicoastal.review.case import Case
+from bicoastal.review.model.ends import database_ends, database_port, fleet_ends
+from bicoastal.review.model.service import Fleet
+from bicoastal.review.rule import CannotTell, Hit, Rule, Seen
+
+RULE = Rule(
+    "application-cannot-reach-database",
+    Severity.ERROR,
+    "Instances cannot reach the database that they are told of",
+    "Every request that needs data fails, from the first minute or from the first failover.",
+    "Let the database's security group take its port from the instances' group, and look at the routes and ACLs named.",
+    ("AWS::RDS::DBInstance",),
+    "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.Scenarios.html",
+)
+
+
+def look(case: Case) -> Iterator[Seen]:
+    """Fleets whose launch template mentions a database of their region, or the secret that holds its password."""
+    for region in case.deployment.regions:
+        for fleet in case.fleets(region):
+            for database in case.deployment.of_type("AWS::RDS::DBInstance", region=region):
+                if fleet.template is not None and _told(case, fleet.template, database):
+                    yield from _between(case, fleet, database)
+
+
+def _told(case: Case, template: Resource, database: Resource) -> bool:
+    named = case.deployment.mentioned(template.properties)
+    secrets = case.deployment.mentioned(database.get("MasterUserPassword"))
+    alone = len(case.deployment.of_type("AWS::RDS::DBInstance", region=database.region)) == 1
+    spelled = case.deployment.spelled(case.deployment.name(database) or "")
+    text = str(template.properties) if spelled else ""
+    if any(item is database for item in named) or (spelled and spelled in text):
+        return True
+    return alone and any(one is two for one in secrets for two in named)
+
+
+def _between(case: Case, fleet: Fleet, database: Resource) -> Iterator[Seen]:
+    sources, vague = fleet_ends(case.reachable, fleet)
+    destinations, unclear = database_ends(case.deployment, case.reachable, database)
+    if vague or unclear:
+        yield CannotTell(database, f"Whether {fleet.resource.logical_id} reaches it: {vague or unclear}.")
+        return
+    port = database_port(database)
+    reasons = (case.reachable.blocked(one, other, port) for one in sources for other in destinations)
+    reason = next(filter(None, reasons), "")
+    if reason:
+        yield Hit(database, f"{fleet.resource.logical_id} is told of {database.logical_id}, and {reason}.")
