@@ -1,11 +1,13 @@
-"""`bicoastal status`: what the twin is doing, and how every stack of the deployment stands."""
+"""`bicoastal status`: how the deployment stands: roles, protection, stacks; and what the twin is doing."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,17 @@ import click
 from bicoastal.aws.session import Session
 from bicoastal.cfn.manifest import StackEntry
 from bicoastal.cli.home import chosen, home_option
+from bicoastal.cli.operating import subject_of
 from bicoastal.cli.package import composed, session
-from bicoastal.core.errors import Refused
+from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.deploy.package import Package
 from bicoastal.deploy.survey import Views, look
+from bicoastal.operate import beside
+from bicoastal.operate.standing import Region, Standing, stand
+from bicoastal.operate.subject import Subject
 from bicoastal.spec.starter import SPEC_FILE
 from bicoastal.stacks.drift import Drift, detect
+from bicoastal.stacks.view import StackView
 from bicoastal.twin.announcement import Announcement, running
 from bicoastal.twin.cloud.process import Endpoint
 from bicoastal.twin.home import Home
@@ -34,7 +41,7 @@ _AT_ONCE = 8
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def command(context: click.Context, spec: Path | None, folder: Path | None, *, drift: bool, form: str) -> None:
-    """Show the twin that runs here, and how every stack stands.
+    """Show which region is the primary, whether it is protected, and how every stack stands; and the twin, if one runs.
 
     Stacks are those of the twin while one runs and AWS_ENDPOINT_URL does not say otherwise, else those of AWS. Ends
     with 1 where something is not as it should be.
@@ -49,22 +56,52 @@ def command(context: click.Context, spec: Path | None, folder: Path | None, *, d
         )
     views: Views = {}
     drifts: dict[str, Drift] = {}
+    standing: Standing | None = None
     if what is not None:
         calls = _session(home, twin, what)
-        views = look(calls, what.manifest.stacks)
+        subject = subject_of(_file(spec, twin))
+        views, standing = _look(calls, what, subject)
         drifts = _drifts(calls, views) if drift else {}
     if form == "json":
-        click.echo(json.dumps(_as_json(twin, what, views, drifts), indent=2))
+        click.echo(json.dumps(_as_json(twin, what, views, drifts, standing), indent=2))
     else:
         _print(twin, what, views, drifts)
-    good = all(view is not None and view.good for view in views.values()) and not any(
-        found.resources for found in drifts.values()
+        for line, color in told(standing):
+            click.secho(line, fg=color or None)
+    good = (
+        all(view is not None and view.good for view in views.values())
+        and not any(found.resources for found in drifts.values())
+        and (standing is None or standing.protected)
     )
     context.exit(0 if good and (twin is None or twin.phase == "up") else 1)
 
 
+def _file(spec: Path | None, twin: Announcement | None) -> Path:
+    return spec or (Path(twin.spec) if twin is not None else Path(SPEC_FILE))
+
+
+def _look(calls: Session, what: Package, subject: Subject) -> tuple[Views, Standing | None]:
+    """Stacks and databases at once; a region that does not answer leaves its stacks out, and is told of."""
+    found: dict[str, StackView | None] = {}
+
+    def stacks(region: str) -> None:
+        with contextlib.suppress(SystemFault):
+            found.update(look(calls, [entry for entry in what.manifest.stacks if entry.region == region]))
+
+    threads = [beside.start(f"stacks of {region}", partial(stacks, region)) for region in subject.regions]
+    standing = stand(calls, subject)
+    for thread in threads:
+        # They are asked as long as the databases: whoever did not answer one question does not answer the other.
+        thread.join(0.5)
+    views = {entry.id: found.get(entry.id) for entry in what.manifest.stacks}
+    nothing = all(view is None for view in views.values()) and all(
+        region.side.answered for region in standing.regions.values()
+    )
+    return views, None if nothing else standing
+
+
 def _deployed(spec: Path | None, twin: Announcement | None) -> Package | None:
-    file = spec or (Path(twin.spec) if twin is not None else Path(SPEC_FILE))
+    file = _file(spec, twin)
     return composed(file, None) if spec is not None or file.exists() else None
 
 
@@ -82,10 +119,17 @@ def _drifts(calls: Session, views: Views) -> dict[str, Drift]:
         return dict(zip(standing, found, strict=True))
 
 
-def _as_json(twin: Announcement | None, what: Package | None, views: Views, drifts: dict[str, Drift]) -> Any:
+def _as_json(
+    twin: Announcement | None,
+    what: Package | None,
+    views: Views,
+    drifts: dict[str, Drift],
+    standing: Standing | None,
+) -> Any:
     entries: tuple[StackEntry, ...] = what.manifest.stacks if what is not None else ()
     return {
         "twin": asdict(twin) if twin is not None else None,
+        "standing": standing_data(standing) if standing is not None else None,
         "stacks": [
             {
                 "id": entry.id,
@@ -117,6 +161,63 @@ def _print(twin: Announcement | None, what: Package | None, views: Views, drifts
             _print_drift(drifts.get(name))
     if drifts and not any(found.resources for found in drifts.values()):
         click.secho("No drift: every resource that CloudFormation can compare is as its template says.", fg="green")
+
+
+def told(standing: Standing | None) -> list[tuple[str, str]]:
+    """How the deployment stands, for people: lines and their colors."""
+    if standing is None:
+        return []
+    head = f"Primary: {standing.primary}" if standing.primary else "Primary: not clear"
+    lines = [
+        (f"{head}, {'protected' if standing.protected else 'UNPROTECTED'}.", "green" if standing.protected else "red")
+    ]
+    lines += [(f"  {why}", "yellow") for why in standing.why]
+    for name, region in standing.regions.items():
+        lines.append((f"  {name:<12} {_line(region)}", ""))
+        if region.armed:
+            lines.append((f"  {'':<12} emergency access is armed: {', '.join(region.armed)}", "red"))
+    if standing.stops:
+        lines += [(f"  a failover now would stop at {text}", "yellow") for text in standing.stops]
+    elif standing.primary:
+        lines.append(("  nothing would stop a failover if the primary were lost now", ""))
+    return lines
+
+
+def _line(region: Region) -> str:
+    side, kit = region.side, region.side.kit
+    if not side.answered:
+        return f"does not answer: {side.why}"
+    parts = [kit.role if kit is not None else f"{side.role or 'no database'} by its stack ({side.kit_unknown})"]
+    if kit is not None:
+        age = "unknown" if kit.heartbeat_age_s is None else f"{kit.heartbeat_age_s:.1f} s old"
+        parts += [f"epoch {kit.epoch}", f"heartbeat {age}"]
+        parts += [f"fenced: {kit.fence}"] if kit.fence is not None else []
+    backup = f"{region.backup_at:%Y-%m-%d %H:%M}" if region.backup_at else (region.backup_unknown or "none yet")
+    return ", ".join([*parts, f"gate {side.gate}", f"switch {side.switch or 'unknown'}", f"last backup {backup}"])
+
+
+def standing_data(standing: Standing) -> dict[str, Any]:
+    """The same for machines; what is not known is null."""
+    return {
+        "primary": standing.primary or None,
+        "protected": standing.protected,
+        "why": list(standing.why),
+        "stops_failover": list(standing.stops),
+        "regions": {
+            name: {
+                "answered": region.side.answered,
+                "role": kit.role if (kit := region.side.kit) is not None else region.side.role or None,
+                "epoch": kit.epoch if kit is not None else None,
+                "heartbeat_age_s": kit.heartbeat_age_s if kit is not None else None,
+                "fence": kit.fence if kit is not None else None,
+                "gate": region.side.gate.value,
+                "switch": region.side.switch or None,
+                "last_backup": region.backup_at.isoformat() if region.backup_at else None,
+                "emergency_access": list(region.armed) if region.armed is not None else None,
+            }
+            for name, region in standing.regions.items()
+        },
+    }
 
 
 def _print_drift(drift: Drift | None) -> None:

@@ -16,6 +16,9 @@ CREATE TABLE IF NOT EXISTS bicoastal.state (
     CHECK ((fenced_at IS NULL) = (fence_reason IS NULL) AND (fenced_at IS NULL) = (fence_epoch IS NULL))
 );
 COMMENT ON TABLE bicoastal.state IS 'One row: the epoch of this database and its fence.';
+-- Where the fence was made. A database that was promoted since is on another timeline: the fence came to it by WAL, and
+-- may speak of its own takeover.
+ALTER TABLE bicoastal.state ADD COLUMN IF NOT EXISTS fence_timeline text;
 INSERT INTO bicoastal.state (epoch) VALUES (1) ON CONFLICT DO NOTHING;
 
 -- Updated every second: half-empty pages keep these updates inside their page (HOT), without dead index entries.
@@ -96,7 +99,8 @@ BEGIN
         RETURN 'already';
     END IF;
     UPDATE bicoastal.state SET fence_reason = p_reason, fence_epoch = p_epoch,
-        fenced_at = coalesce(s.fenced_at, clock_timestamp()), expelled_at = NULL;
+        fenced_at = coalesce(s.fenced_at, clock_timestamp()), expelled_at = NULL,
+        fence_timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
     -- Steers libpq to the other database (target_session_attrs=read-write). A session can override it, hence the REVOKE.
     EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
     REVOKE bicoastal_writer FROM app;
@@ -167,7 +171,10 @@ BEGIN
     IF p_epoch < s.epoch THEN
         RAISE EXCEPTION 'epoch % is below this database''s own epoch %', p_epoch, s.epoch USING ERRCODE = 'BC001';
     END IF;
-    IF s.fence_reason = 'superseded' AND p_epoch <= s.fence_epoch THEN
+    -- The successor itself, if it was promoted after the fence had reached it, lifts it with the epoch that it names.
+    IF s.fence_reason = 'superseded' AND (p_epoch < s.fence_epoch OR (p_epoch = s.fence_epoch
+        AND s.fence_timeline IS NOT DISTINCT FROM left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)))
+    THEN
         RAISE EXCEPTION 'epoch % belongs to the database that superseded this one; only a higher one may follow', s.fence_epoch
             USING ERRCODE = 'BC001';
     END IF;

@@ -26,9 +26,9 @@ from bicoastal.core.errors import BicoastalError, Refused
 
 PREFIX = "operations/"
 LOCK = f"{PREFIX}lock.json"
-LEASE_S = 60.0
+LEASE_S = 30.0
 """A lock that its holder has not renewed for so long is broken: he was killed, or lost his network."""
-_RENEW_S = 15.0
+_RENEW_S = 8.0
 
 
 @dataclass
@@ -105,7 +105,7 @@ def _take(session: Session, region: str, bucket: str, operation: str, token: str
         if holder is None:
             continue
         age = time.time() - float(holder["renewed"])
-        if age <= LEASE_S:
+        if age <= LEASE_S and not _dead(holder):
             raise Refused(
                 f"{holder['who']} holds the lock: {holder['operation']}, since {holder['since']}, renewed {age:.0f} s "
                 f"ago.\n    -> Wait for its end. If it was killed, the lock is broken {LEASE_S:.0f} s after its last "
@@ -157,10 +157,30 @@ def _holder(session: Session, region: str, bucket: str) -> dict[str, Any] | None
     return found
 
 
+def _dead(holder: dict[str, Any]) -> bool:
+    """The holder was a process of this machine and user, and is no more: nobody has to wait for his lease."""
+    if holder.get("who") != who() or not isinstance(holder.get("process"), int):
+        return False
+    try:
+        os.kill(holder["process"], 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 _SINCE = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _content(operation: str, token: str) -> bytes:
     return json.dumps(
-        {"who": who(), "operation": operation, "since": _SINCE, "renewed": time.time(), "token": token}
+        {
+            "who": who(),
+            "process": os.getpid(),
+            "operation": operation,
+            "since": _SINCE,
+            "renewed": time.time(),
+            "token": token,
+        }
     ).encode()

@@ -45,9 +45,15 @@ class Probed:
 
     @property
     def settled(self) -> bool:
-        """More than half of the checkers that were seen have made up their minds."""
-        sure = sum(count >= self.threshold for _, count, _ in self.streaks.values())
-        return bool(self.streaks) and sure * 2 > len(self.streaks)
+        """Whatever those say that have not made up their minds yet, the check stays what it is.
+
+        More than half is not enough: an inverted check is unhealthy while a fifth of its checkers takes the endpoint
+        for healthy, as all of them do at first.
+        """
+        said = [success for _, count, success in self.streaks.values() if count >= self.threshold]
+        enough = _HEALTHY_SHARE * len(self.streaks)
+        open_ = len(self.streaks) - len(said)
+        return bool(said) and (sum(said) > enough or sum(said) + open_ <= enough)
 
     @property
     def answers(self) -> bool:

@@ -1,0 +1,192 @@
+"""Kills operators at every step of failover, rejoin and switchover, and asks the same command again: on a running twin.
+
+    python -m bench.operations [--how refuse|black-hole] [--rounds N] [--seed N]
+
+A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
+In each operation every step is killed once, a random moment after it has begun: now before its call, now between the
+call and its journal line. It holds when every operation ends, both regions serve in the end, `plan` and drift are
+empty, and nothing on the path was asked of what was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import random
+import socket
+import ssl
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.rehearsal import Rehearsal
+from bicoastal.cli.build_cache import cache_folder, cached
+from bicoastal.cli.package import package
+from bicoastal.deploy.deployment import Wishes, plan
+from bicoastal.operate.transitions import TABLES, Operation, Step
+from bicoastal.stacks.drift import detect
+from bicoastal.stacks.view import view
+
+EAST, WEST = "us-east-1", "us-west-2"
+
+
+class Writer:
+    """Stores rows from a coast without a pause, and keeps what was acknowledged."""
+
+    def __init__(self, rehearsal: Rehearsal, region: str) -> None:
+        self._where = urlsplit(rehearsal.twin.front_door.url(region))
+        self._context = ssl.create_default_context(cafile=str(rehearsal.twin.ground.authority.certificate))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.acknowledged: list[tuple[str, float]] = []
+        self._thread.start()
+
+    def end(self) -> None:
+        """No more."""
+        self._stop.set()
+        self._thread.join(10)
+
+    def ask(self, method: str, path: str, body: str | None = None) -> int:
+        """One request; the status, or 0 where no answer came."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._where.port or 443), timeout=3) as plain:
+                door = self._context.wrap_socket(plain, server_hostname=self._where.hostname)
+                connection = http.client.HTTPConnection(self._where.netloc, timeout=3)
+                connection.sock = door
+                connection.request(method, path, body=body, headers={"Connection": "close"})
+                status = connection.getresponse().status
+                door.close()
+                return status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            key = str(uuid.uuid4())
+            body = json.dumps({"id": key, "item": "campaign", "quantity": 1})
+            if self.ask("POST", "/api/orders", body) in (200, 201):
+                self.acknowledged.append((key, time.time()))
+
+
+def begun(state: Path, operation: Operation, step: Step, since: float) -> bool:
+    """Whether a journal here says that the step has begun since then."""
+    for file in state.rglob(f"*-{operation}.jsonl"):
+        if file.stat().st_mtime < since:
+            continue
+        for line in file.read_text().splitlines():
+            said = json.loads(line)
+            if said["what"] == "begins" and said["step"] == step:
+                return True
+    return False
+
+
+def killed(rehearsal: Rehearsal, operation: Operation, words: list[str], chance: random.Random) -> list[str]:
+    """Run an operation, killed once in each of its steps; returns what went wrong."""
+    wrong = []
+    for step in [row.step for row in TABLES[operation] if row.step is not Step.DONE]:
+        since = time.time()
+        process = rehearsal.start(*words)
+        end = since + 120
+        while process.poll() is None and time.time() < end and not begun(rehearsal.folder, operation, step, since):
+            time.sleep(0.005)
+        time.sleep(chance.choice((0.0, 0.02, 0.1, 0.3)))
+        alive = process.poll() is None
+        process.kill()
+        said, _ = process.communicate()
+        print(f"    killed in {step:<28} {'' if alive else f'(it had ended with {process.returncode})'}", flush=True)
+        if not alive and process.returncode not in (0, -9):
+            wrong.append(f"{operation} before {step}: {said.strip().splitlines()[-1:]}")
+    code, said = rehearsal.run(*words)
+    if code != 0 and "already" not in said:
+        wrong.append(f"{operation} at last: exit {code}: {said[-600:]}")
+    return wrong
+
+
+def writing(writers: list[Writer], within_s: float) -> list[str]:
+    """Whether rows are stored from both coasts."""
+    for writer in writers:
+        end, before = time.time() + within_s, len(writer.acknowledged)
+        while len(writer.acknowledged) < before + 5:
+            if time.time() > end:
+                return ["writes do not succeed on both coasts"]
+            time.sleep(0.1)
+    return []
+
+
+def settled(rehearsal: Rehearsal, writers: list[Writer], within_s: float = 60) -> list[str]:
+    """Whether everything is as after a deployment."""
+    wrong = writing(writers, within_s)
+    what = package(
+        rehearsal.spec, None, rehearsal.twin.ground.authority.certificate.read_bytes(), cached(cache_folder())
+    )
+    found = plan(rehearsal.session, what, Wishes())
+    wrong += [
+        f"plan: {item.entry.id} {[c.logical_id for c in item.changes]}" for item in found.stacks if not item.empty
+    ]
+    for entry in what.manifest.stacks:
+        stack = view(rehearsal.session, entry.name, entry.region)
+        if stack is None or not stack.good:
+            wrong.append(f"{entry.id} is {stack.status if stack else 'gone'}")
+            continue
+        wrong += [f"drift: {entry.id} {item}" for item in detect(rehearsal.session, stack).resources]
+    return wrong
+
+
+def forbidden(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Calls that met the loss, of whatever is not asked beside the path only."""
+    return [
+        call
+        for call in calls
+        if call["outcome"] in ("refuse", "hang", "reset") or call["service"] in ("iam", "route53")
+    ]
+
+
+def a_round(rehearsal: Rehearsal, how: str, chance: random.Random) -> list[str]:
+    """One round; returns what went wrong."""
+    writers = [Writer(rehearsal, EAST), Writer(rehearsal, WEST)]
+    wrong: list[str] = []
+    try:
+        wrong += writing(writers, 60)
+        print("  us-east-1 is lost", flush=True)
+        rehearsal.twin.faults.lose_region(EAST, how)  # type: ignore[arg-type]
+        time.sleep(2)
+        wrong += killed(rehearsal, Operation.FAILOVER, ["failover"], chance)
+        print("  us-east-1 is back", flush=True)
+        rehearsal.twin.faults.recover_region(EAST)
+        time.sleep(5)
+        wrong += killed(rehearsal, Operation.REJOIN, ["rejoin", "--without-list"], chance)
+        wrong += killed(rehearsal, Operation.SWITCHOVER, ["switchover", "--to", EAST], chance)
+        wrong += killed(rehearsal, Operation.REJOIN, ["rejoin", "--without-list"], chance)
+        return wrong + settled(rehearsal, writers)
+    finally:
+        for writer in writers:
+            writer.end()
+
+
+def main() -> int:
+    """The campaign."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--how", choices=("refuse", "black-hole"), default="refuse")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    failed = 0
+    with Rehearsal() as rehearsal:
+        print(f"a twin at pace fast is up in {rehearsal.folder}; seed {options.seed}", flush=True)
+        for number in range(options.rounds):
+            print(f"round {number + 1}", flush=True)
+            wrong = a_round(rehearsal, options.how, random.Random(options.seed + number))
+            failed += bool(wrong)
+            for line in wrong:
+                print(f"  WRONG {line}", flush=True)
+    print(f"{options.rounds - failed} of {options.rounds} rounds held")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""How a deployment stands: who is the primary, what protects it, and what would stop a failover now. Changes nothing.
+
+Each region has a deadline of its own: that one of them does not answer is what this is asked for most urgently.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bicoastal.aws.faults import aws_faults
+from bicoastal.aws.session import Session
+from bicoastal.blueprint.emergency_tag import EMERGENCY_TAG
+from bicoastal.core.errors import BicoastalError
+from bicoastal.operate import beside
+from bicoastal.operate.decide import Doubt, objections
+from bicoastal.operate.observe import observe_side
+from bicoastal.operate.sight import SWITCH_OFF, Observation, Side
+from bicoastal.operate.subject import Subject
+from bicoastal.stacks.view import view
+
+DEADLINE_S = 2.5
+"""For a region's answer; what it has not said by then is unknown."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region."""
+
+    side: Side
+    backup_at: datetime | None = None
+    """Of the newest recovery point in its vault."""
+    backup_unknown: str = ""
+    armed: tuple[str, ...] | None = None
+    """Instances that responders may open a session to now; None: unknown."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The deployment."""
+
+    regions: Mapping[str, Region]
+    primary: str = ""
+    """The region of the primary; empty where it is not clear."""
+    protected: bool = False
+    """The other region has a replica that streams: either can be lost."""
+    why: tuple[str, ...] = ()
+    """Why not."""
+    stops: tuple[str, ...] = ()
+    """What would stop a failover now."""
+    seconds: float = field(default=0.0)
+
+
+def stand(session: Session, subject: Subject, deadline_s: float = DEADLINE_S) -> Standing:
+    """Look at both regions at once. Never raises for what does not answer."""
+    begun = time.monotonic()
+    found: dict[str, Region] = {}
+    asking = {
+        region: beside.start(f"look at {region}", _asking(session, subject, region, found))
+        for region in subject.regions
+    }
+    for thread in asking.values():
+        thread.join(max(deadline_s - (time.monotonic() - begun), 0.0))
+    silent = Side("", answered=False, why=f"it has not answered within {deadline_s:g} s")
+    regions = {
+        region: found.get(region, Region(Side(region, answered=False, why=silent.why))) for region in subject.regions
+    }
+    return _judged(subject, regions, time.monotonic() - begun)
+
+
+def _asking(session: Session, subject: Subject, region: str, found: dict[str, Region]) -> Callable[[], None]:
+    def ask() -> None:
+        try:
+            answers = beside.together(
+                {
+                    "side": lambda: observe_side(session, subject, region),
+                    "backup": lambda: _backup(session, subject, region),
+                    "armed": lambda: _armed(session, subject, region),
+                }
+            )
+        except BicoastalError as error:
+            found[region] = Region(Side(region, answered=False, why=str(error).splitlines()[0]))
+            return
+        at, unknown = answers["backup"]
+        found[region] = Region(answers["side"], at, unknown, answers["armed"])
+
+    return ask
+
+
+def _judged(subject: Subject, regions: Mapping[str, Region], seconds: float) -> Standing:
+    sides = {name: region.side for name, region in regions.items()}
+    writers = [name for name, side in sides.items() if side.kit and side.kit.role == "primary" and not side.kit.fence]
+    known = [name for name, side in sides.items() if side.role == "primary"]
+    primary = writers[0] if len(writers) == 1 else known[0] if not writers and len(known) == 1 else ""
+    why = [f"{name} does not answer: {side.why}" for name, side in sides.items() if not side.answered]
+    if len(writers) > 1:
+        why.append(f"databases take writes in {' and in '.join(writers)}")
+    if not primary:
+        return Standing(regions, "", False, (*why, "which region has the primary is not clear"), (), seconds)
+    here, there = sides[primary], sides[subject.other(primary)]
+    why += _unprotected(here, there)
+    return Standing(regions, primary, not why, tuple(why), _stops(subject, there, here), seconds)
+
+
+def _unprotected(here: Side, there: Side) -> list[str]:
+    why = []
+    if here.kit is None or here.kit.fence is not None:
+        why.append(
+            f"the primary in {here.region} is fenced ({here.kit.fence})"
+            if here.kit
+            else f"no kit speaks in {here.region}"
+        )
+    elif not here.kit.follower:
+        why.append(f"no replica of {there.region} streams from it")
+    if there.answered and there.alone:
+        why.append(f"the database in {there.region} follows nobody: `bicoastal rejoin` builds its next generation")
+    why += [f"the switch in {side.region} says {side.switch!r}" for side in (here, there) if _on(side)]
+    return why
+
+
+def _on(side: Side) -> bool:
+    return side.answered and side.switch not in ("", SWITCH_OFF)
+
+
+def _stops(subject: Subject, standby: Side, primary: Side) -> tuple[str, ...]:
+    """What the guard would say if the primary were lost now: that it is alive would be over."""
+    if not standby.answered:
+        return (f"{standby.region} does not answer",)
+    if standby.alone:
+        return (f"{standby.region} has no replica",)
+    age = standby.kit.heartbeat_age_s if standby.kit is not None else None
+    found = objections(Observation(standby, primary, time.time()), lag_s=age, budget_s=subject.rpo_s)
+    # Reads are drained first; that some go on now stops nothing.
+    later = {Doubt.HOME_ALIVE, *([Doubt.READS] if standby.kit is not None else [])}
+    return tuple(f"{item.doubt}: {item.text}" for item in found if item.doubt not in later)
+
+
+def _backup(session: Session, subject: Subject, region: str) -> tuple[datetime | None, str]:
+    """When the newest recovery point was made; or why it is not known."""
+    try:
+        stack = view(session, subject.stack("vault"), region)
+        vault = stack.outputs.get("BackupVaultName", "") if stack is not None else ""
+        if not vault:
+            return None, "no vault"
+        with aws_faults(f"reading the recovery points in {region}"):
+            pages = session.client("backup", region).get_paginator("list_recovery_points_by_backup_vault")
+            points: list[Any] = [
+                point["CreationDate"]
+                for page in pages.paginate(BackupVaultName=vault)
+                for point in page["RecoveryPoints"]
+                if point.get("Status") == "COMPLETED"
+            ]
+    except BicoastalError as error:
+        return None, str(error).splitlines()[0]
+    return max(points, default=None), ""
+
+
+def _armed(session: Session, subject: Subject, region: str) -> tuple[str, ...] | None:
+    filters = [
+        {"Name": "tag-key", "Values": [EMERGENCY_TAG]},
+        {"Name": "tag:application", "Values": [subject.application]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    try:
+        with aws_faults(f"reading emergency access in {region}"):
+            pages = session.client("ec2", region).get_paginator("describe_instances").paginate(Filters=filters)
+            return tuple(
+                item["InstanceId"] for page in pages for group in page["Reservations"] for item in group["Instances"]
+            )
+    except BicoastalError:
+        return None
