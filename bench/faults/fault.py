@@ -12,6 +12,7 @@ GONE: Final = object()
 Place = tuple[str | int, ...]
 """Stack, logical id, and the path below its properties; an attribute beside them by its name."""
 Edit = Mapping[Place, Any]
+_BESIDE = ("Metadata", "DeletionPolicy", "UpdateReplacePolicy", "CreationPolicy", "UpdatePolicy")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Fault:
     sections: Mapping[str, dict[str, dict[str, Json]]] = field(default_factory=dict)
     """Stack to entries of its template's other sections, such as a parameter that the edits refer to."""
 
+    feeds: Mapping[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    """Stack to parameters that are fed otherwise: by which stack and output."""
+    gives: Mapping[str, dict[str, Json]] = field(default_factory=dict)
+    """Stack to more outputs."""
+
     @property
     def id(self) -> str:
         """What tests and reports call it."""
@@ -39,6 +45,10 @@ class Fault:
             _edit(stacks, place, value)
         for stack, more in self.sections.items():
             stacks[stack].sections = more
+        for stack, fed in self.feeds.items():
+            stacks[stack].parameters.update(fed)
+        for stack, given in self.gives.items():
+            stacks[stack].outputs.update(given)
         return stacks
 
 
@@ -52,7 +62,7 @@ def _edit(stacks: dict[str, Built], place: Place, value: Any) -> None:
             resources[str(logical)] = value
         return
     node: Json = resources[str(logical)]
-    steps = path if path[0] in node else ["Properties", *path]
+    steps: list[Any] = list(path) if path[0] in node or path[0] in _BESIDE else ["Properties", *path]
     for step in steps[:-1]:
         node = node[step]
     last = steps[-1]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bench.faults.catalog import data, names, serving, wiring
+from bench.faults.catalog import data, names, paths, rights, serving, wiring
 from bench.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (*wiring.FAULTS, *names.FAULTS, *serving.FAULTS, *data.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *wiring.FAULTS,
+    *names.FAULTS,
+    *serving.FAULTS,
+    *data.FAULTS,
+    *rights.FAULTS,
+    *paths.FAULTS,
+)

@@ -44,7 +44,7 @@ def allowed(
         for pattern in item.resources:
             if glob(_ACCOUNT.sub("${AWS::AccountId}", pattern), wanted):
                 return True
-            vague = vague or "${" in pattern.replace("${AWS::AccountId}", "")
+            vague = vague or "${?}" in pattern
         named = deployment.mentioned(item.source.get(*item.path, "Resource"))
         if any(target is one for target in targets for one in named):
             return True

@@ -1,0 +1,1 @@
+"""Failovers: whether they work without what is lost."""

@@ -1,0 +1,32 @@
+"""A range of sizes without a policy is a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bicoastal.core.findings import Severity
+from bicoastal.review.case import Case
+from bicoastal.review.rule import Hit, Rule, Seen
+
+RULE = Rule(
+    "fleet-does-not-scale",
+    Severity.WARNING,
+    "A fleet that serves users has no scaling policy",
+    "It stays as small as it is when users come, and as large as somebody left it.",
+    "Add a scaling policy on traffic or on what runs out first.",
+    ("AWS::AutoScaling::AutoScalingGroup",),
+    "https://docs.aws.amazon.com/autoscaling/ec2/userguide/scale-your-group.html",
+)
+
+
+def look(case: Case) -> Iterator[Seen]:
+    """Fleets behind a balancer that no policy here names."""
+    policies = case.deployment.of_type("AWS::AutoScaling::ScalingPolicy")
+    unclear = any(case.deployment.resource(one.get("AutoScalingGroupName")) is None for one in policies)
+    for region in case.deployment.regions:
+        for fleet in case.fleets(region):
+            own = [
+                one for one in policies if case.deployment.resource(one.get("AutoScalingGroupName")) is fleet.resource
+            ]
+            if fleet.targets and not own and not unclear:
+                yield Hit(fleet.resource, f"No policy scales {fleet.resource.logical_id}.")

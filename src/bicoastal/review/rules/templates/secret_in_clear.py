@@ -1,0 +1,52 @@
+"""A password in a template is in its history, in the console, and in everybody's copy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bicoastal.cfn.values import Value
+from bicoastal.core.findings import Severity
+from bicoastal.review.case import Case
+from bicoastal.review.rule import Hit, Path, Rule, Seen
+
+RULE = Rule(
+    "secret-in-clear",
+    Severity.ERROR,
+    "A password or key stands in clear in a template",
+    "Whoever can read the stack or the repository has it, and it cannot be rotated without a deploy.",
+    "Generate it with AWS::SecretsManager::Secret, and refer to it with a dynamic reference.",
+    (),
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html",
+)
+_NAMES = frozenset(
+    {"MasterUserPassword", "Password", "AdminPassword", "AuthToken", "SecretString", "AccessToken", "ClientSecret"}
+)
+_IN_TEXT = re.compile(
+    r"\b(?:[A-Za-z_]*(?:PASSWORD|PASSWD|SECRET_KEY|API_KEY|AUTH_TOKEN))\s*[=:]\s*[\"']?([^\s\"'${}<>]{6,})|(AKIA[0-9A-Z]{16})",
+    re.IGNORECASE,
+)
+_KEYS = re.compile(r"password|passwd|secret_?key|api_?key|auth_?token", re.IGNORECASE)
+_PLACEHOLDERS = re.compile(r"(?:change.?me|example|placeholder|x+|\*+|none|null|true|false)$", re.IGNORECASE)
+
+
+def look(case: Case) -> Iterator[Seen]:
+    """Properties for secrets, environments of functions, and user data."""
+    for item in case.deployment.resources:
+        for name in _NAMES & item.properties.keys():
+            if _clear(item.get(name)):
+                yield Hit(item, f"{name} of {item.logical_id} is written out.", (name,))
+        variables = item.get("Environment", "Variables")
+        for name, value in variables.items() if isinstance(variables, dict) else ():
+            if _KEYS.search(str(name)) and _clear(value):
+                yield Hit(item, f"{name} of {item.logical_id} is written out.", ("Environment", "Variables", name))
+        within: Path = ("LaunchTemplateData", "UserData") if item.type == "AWS::EC2::LaunchTemplate" else ("UserData",)
+        text = case.deployment.spelled(item.get(*within, default=""))
+        found = _IN_TEXT.search(text)
+        if found and not _PLACEHOLDERS.match(found[1] or ""):
+            yield Hit(item, f"User data of {item.logical_id} has {found[0].split('=')[0].strip()} written out.", within)
+
+
+def _clear(value: Value) -> bool:
+    """A text that is neither a reference of any kind nor an obvious placeholder."""
+    return isinstance(value, str) and len(value) >= 4 and "{{" not in value and not value.startswith("arn:")
