@@ -194,14 +194,15 @@ def _gate_held(run: Run, predicted: Sequence[Prediction], found: Recovery, fault
 def _rows_held(lost: Loss | None) -> Judged:
     if lost is None:
         return False, "the surviving database could not be asked"
-    accepted = set(lost.accepted_before_fence or ())
-    gone = [row for row in lost.lost if row not in accepted]
+    accepted = len(lost.accepted_before_fence or ())
+    after = lost.lost_after - accepted
+    gone = len(lost.lost) - accepted
     if not gone:
         return True, f"none of {lost.acknowledged} acknowledged rows is lost"
-    age = lost.oldest_lost_s
-    said = f"{len(gone)} of {lost.acknowledged} acknowledged rows are lost"
-    if age is None:
-        return False, f"{said}, and they were acknowledged after the fault"
+    said = f"{gone} of {lost.acknowledged} acknowledged rows are lost"
+    if after:
+        return False, f"{said}, and {after} of them were sent after the fault"
+    age = lost.oldest_lost_s or 0.0
     return age <= IN_FLIGHT_S, f"{said}, the oldest acknowledged {age:.2f} s before the fault"
 
 

@@ -14,8 +14,6 @@ from bicoastal.drill.ledger import GATE, PAGE, READ, WRITE, Entry
 
 READS = frozenset({READ, PAGE})
 WRITES = frozenset({WRITE})
-STEADY_S = 3.0
-"""A user counts as served again with the first answer after which none fails for so long."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,6 @@ def recovery(
     since: float,
     *,
     until: float = math.inf,
-    steady_s: float = STEADY_S,
     drained: bool = True,
 ) -> Recovery:
     """From `since` to the moment from which every user who follows DNS is served, looking no further than `until`.
@@ -48,12 +45,9 @@ def recovery(
         entries = [replace(entry, error="") if entry.error == GATE else entry for entry in entries]
     users: dict[tuple[str, str], list[Entry]] = collections.defaultdict(list)
     for entry in entries:
-        if entry.kind in kinds and not entry.pinned and entry.ended <= until:
+        if entry.kind in kinds and not entry.pinned and since < entry.ended <= until:
             users[entry.coast, entry.user].append(entry)
-    waited: dict[tuple[str, str], float | None] = {
-        user: _served_again(sorted(mine, key=lambda entry: entry.ended), since, steady_s)
-        for user, mine in users.items()
-    }
+    waited = {user: _served_again(mine, since) for user, mine in users.items()}
     coasts: dict[str, float | None] = {}
     for (coast, _), seconds in waited.items():
         coasts[coast] = _longer(coasts.get(coast, 0.0), seconds)
@@ -64,24 +58,13 @@ def recovery(
     return Recovery(total, dict(sorted(coasts.items())), slowest[1])
 
 
-def _served_again(mine: Sequence[Entry], since: float, steady_s: float) -> float | None:
-    """Of one user's entries: the first served after which nothing fails for a while; 0 where nothing failed at all."""
-    after = [entry for entry in mine if entry.ended > since]
-    if not any(not entry.served for entry in after):
-        return 0.0 if after else None
-    candidate: float | None = None
-    for entry in after:
-        if not entry.served:
-            if candidate is not None and entry.ended > candidate + steady_s:
-                break
-            candidate = None
-        elif candidate is None:
-            candidate = entry.ended
-    if candidate is None:
-        return None
-    first_failed = next(entry.ended for entry in after if not entry.served)
-    # What failed only long after the moment did not fail because of it.
-    return 0.0 if candidate < first_failed else candidate - since
+def _served_again(mine: Sequence[Entry], since: float) -> float | None:
+    """Of one user's entries: the first served after the last that was not; 0 where nothing failed."""
+    failed = max((entry.ended for entry in mine if not entry.served), default=None)
+    if failed is None:
+        return 0.0
+    served = min((entry.ended for entry in mine if entry.served and entry.ended > failed), default=None)
+    return None if served is None else served - since
 
 
 def _longer(one: float | None, other: float | None) -> float | None:
@@ -118,6 +101,8 @@ class Loss:
     """Those among them that the survivor does not have."""
     oldest_lost_s: float | None
     """How long before the fault the first of the lost ones was acknowledged; None where none is lost."""
+    lost_after: int
+    """How many of the lost ones were sent after the fault."""
     diverged: tuple[str, ...] | None
     """Rows that the lost region has and the survivor lacks, acknowledged or not; None where it could not be asked."""
     accepted_before_fence: tuple[str, ...] | None
@@ -144,7 +129,8 @@ def loss(
     first = {entry.id: entry for entry in reversed(written)}
     there = set(survivor)
     lost = sorted((entry for entry in first.values() if entry.id not in there), key=lambda entry: entry.ended)
-    before = [entry.ended for entry in lost if entry.ended <= fault]
+    # An answer that was under way when the region was lost arrives a moment later.
+    before = [entry.ended for entry in lost if entry.began <= fault]
     accepted = None
     if returned is not None:
         # Its servers may also have passed a row on to the survivor's database, which is where it belongs.
@@ -156,7 +142,8 @@ def loss(
     return Loss(
         acknowledged=len(first),
         lost=tuple(entry.id for entry in lost),
-        oldest_lost_s=fault - min(before) if before else None,
+        oldest_lost_s=max(fault - min(before), 0.0) if before else None,
+        lost_after=sum(entry.began > fault for entry in lost),
         diverged=None if stale is None else tuple(sorted(set(stale) - there)),
         accepted_before_fence=None if accepted is None else tuple(entry.id for entry in accepted),
         accepted_from_followers=0 if accepted is None else sum(not entry.pinned for entry in accepted),

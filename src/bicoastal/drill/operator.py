@@ -75,16 +75,6 @@ class Operator:
         """The gateway knows him by it."""
         return self._credentials["AWS_ACCESS_KEY_ID"]
 
-    def knows(self, verb: str) -> bool:
-        """Whether Bicoastal has such a command."""
-        done = subprocess.run(
-            [sys.executable, "-m", "bicoastal.cli", verb, "--help"],
-            capture_output=True,
-            timeout=COMMAND_S,
-            check=False,
-        )
-        return done.returncode == 0
-
     def types(self, *words: str, during: Callable[[Command], None] | None = None) -> Command:
         """Run a command to its end. `during` is called again and again meanwhile, with what the journal says so far.
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Condition, Deed, Experiment, Run, steady
-from bicoastal.drill.ledger import PAGE
+from bicoastal.drill.ledger import PAGE, READ
 from bicoastal.drill.measure import READS, WRITES, lag_s, settled
 from bicoastal.drill.operator import Command
 from bicoastal.twin.cloud.gateway import Fault
@@ -62,9 +62,23 @@ def _lag(run: Run) -> str:
     return "" if lag < LAG_S else f"the replica is {lag:.1f} s behind"
 
 
+def _own(run: Run) -> str:
+    """By what the last answers said: of each user, for one that keeps his connection may stay where he was."""
+    since = time.time() - STEADY_S
+    recent = [entry for entry in run.users.entries() if entry.kind == READ and entry.ended > since]
+    elsewhere = sorted(
+        {f"{entry.user} by {entry.region or 'nobody'}" for entry in recent if entry.region != entry.coast}
+    )
+    if not recent:
+        return "nobody was answered"
+    return f"served elsewhere: {', '.join(elsewhere)}" if elsewhere else ""
+
+
+OWN = Condition("each coast is served by its own region", _own)
 PAGES = Condition("pages are served on both coasts", _pages)
 ROWS = Condition("rows are acknowledged on both coasts", _rows)
 LAG = Condition("the replica is less than a second behind", _lag)
+STEADY = (PAGES, OWN, ROWS, LAG)
 
 
 def _lose(run: Run, how: How, api: str) -> None:
@@ -131,21 +145,15 @@ def _count(run: Run) -> None:
 
 
 def _back_home(run: Run) -> None:
-    """The lost side as a replica again, then the primary at home; as far as Bicoastal can do that."""
-    for verb in ("rejoin", "switchover"):
-        if not run.operator.knows(verb):
-            run.notes["not there yet"] = f"bicoastal {verb}"
-            return
-        words = (verb,) if verb == "rejoin" else (verb, "--to", run.home)
-        with run.phase(verb):
+    """The lost side as a replica again, then the primary at home, then the standby as its replica."""
+    for words in (("rejoin",), ("switchover", "--to", run.home), ("rejoin",)):
+        with run.phase(" ".join(words)):
             run.operator.insists(*words, within_s=_HOME_S)
-    run.notes["home"] = True
 
 
 def _steady_again(run: Run) -> None:
     with run.phase("steady state again"):
-        conditions = (PAGES, ROWS, LAG) if run.notes.get("home") else (PAGES, ROWS)
-        held = [steady(run, "afterwards", condition) for condition in conditions]
+        held = [steady(run, "afterwards", condition) for condition in STEADY]
         if not all(held):
             raise SystemFault("the steady state did not come back")
 
@@ -155,7 +163,7 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
     return Experiment(
         name,
         title,
-        given=(PAGES, ROWS, LAG),
+        given=STEADY,
         when=(
             Deed(f"the home region {loses}", partial(_lose, how=how, api=api or _API[how])),
             Deed(
