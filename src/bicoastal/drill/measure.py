@@ -134,11 +134,7 @@ def loss(
     accepted = None
     if returned is not None:
         # Its servers may also have passed a row on to the survivor's database, which is where it belongs.
-        accepted = [
-            entry
-            for entry in first.values()
-            if entry.ended > returned and entry.region == lost_region and entry.id not in there
-        ]
+        accepted = [entry for entry in lost if entry.ended > returned and entry.region == lost_region]
     return Loss(
         acknowledged=len(first),
         lost=tuple(entry.id for entry in lost),
