@@ -99,6 +99,7 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
         calls=calls,
         forbidden=path,
         fault_at=fault,
+        served_s=until - fault if run.fault is not None else None,
         predicted=predicted,
         begins_s=-_BEFORE_S,
         seconds=errors_per_second(entries, fault - _BEFORE_S, min(until + _AFTER_S, end)),

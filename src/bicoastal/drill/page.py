@@ -11,6 +11,8 @@ from html import escape
 from bicoastal.drill.plot import time_line
 from bicoastal.drill.report import Report
 
+_AFTER_S = 6.0
+"""So much is plotted after the moment when all were served."""
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fbfaf8;--card:#fff;--ink:#1d2025;--soft:#6a6f78;--line:#dedbd4;
 --served:#2f6f9f;--drained:#d9a21b;--failed:#c8431f;--good:#23714a;--bad:#b3261e;--bar:#8d99ab;--step:#b9c2cf}
@@ -61,13 +63,16 @@ def _article(report: Report) -> Iterator[str]:
     )
     yield from _tiles(report)
     yield "<h2>What users got, second by second</h2>"
-    yield f'<div class="plot">{time_line(report)}</div>'
+    if report.served_s is not None:
+        yield f'<div class="plot">{time_line(report, report.served_s + _AFTER_S)}</div>'
     yield (
         '<p class="legend"><span><i style="background:var(--served)"></i>served</span>'
         '<span><i style="background:var(--drained)"></i>answered "back in a moment" by the drained gate</span>'
         '<span><i style="background:var(--failed)"></i>failed</span></p>'
     )
     yield from _sentences(report)
+    yield "<h2>And the way home</h2>"
+    yield f'<div class="plot">{time_line(report)}</div>'
     yield from _compared(report)
     yield from _seen(report)
     yield from _calls(report)

@@ -28,16 +28,18 @@ class Scale:
         return _LEFT + (within - self.begin) / (self.end - self.begin) * (_WIDTH - _LEFT - _RIGHT)
 
 
-def time_line(report: Report) -> str:
-    """The picture."""
+def time_line(report: Report, end_s: float | None = None) -> str:
+    """The picture, to its end or to a time; the whole is drawn without the steps within phases."""
+    whole = end_s is None
     ends = [phase.end_s for phase in report.phases] + [cells[-1].at_s for cells in report.plotted.values() if cells]
-    scale = Scale(report.begins_s, max([5.0, *ends]))
-    phases_end = _TOP + _ROW * len(report.phases)
+    scale = Scale(report.begins_s, max([5.0, *ends]) if end_s is None else end_s)
+    phases = [phase for phase in report.phases if phase.start_s < scale.end and not (whole and phase.level)]
+    phases_end = _TOP + _ROW * len(phases)
     height = phases_end + (_LANE + _GAP) * len(report.plotted) + 26
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Time line of {escape(report.scenario)}">',
         *_axis(scale, height),
-        *_phases(report.phases, scale),
+        *_phases(phases, scale),
         *_lanes(report, scale, phases_end + _GAP),
         *_marks(report, scale, height),
         "</svg>",
@@ -78,6 +80,8 @@ def _lanes(report: Report, scale: Scale, top: int) -> Iterator[str]:
         yield f'<text x="{_LEFT - 10}" y="{floor - _LANE / 2 + 4:.0f}" text-anchor="end">{escape(name)}</text>'
         yield f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>'
         for cell in cells:
+            if cell.at_s >= scale.end:
+                break
             y = float(floor)
             for count, color in ((cell.served, "served"), (cell.drained, "drained"), (cell.failed, "failed")):
                 if count:
@@ -92,10 +96,10 @@ def _lanes(report: Report, scale: Scale, top: int) -> Iterator[str]:
 def _marks(report: Report, scale: Scale, height: int) -> Iterator[str]:
     """The loss, and when the last user of each kind was served again."""
     moments = [(0.0, f"{report.lost} lost")]
-    if report.reads.seconds:
-        moments.append((report.reads.seconds, "reads are back"))
-    if report.writes.seconds:
-        moments.append((report.writes.seconds, "writes are back"))
+    back = {report.reads.seconds: "reads are back", report.writes.seconds: "writes are back"}
+    if report.reads.seconds is not None and report.reads.seconds == report.writes.seconds:
+        back = {report.reads.seconds: "reads and writes are back"}
+    moments += [(at, text) for at, text in back.items() if at]
     labels: list[tuple[float, str]] = []
     for at, text in sorted(moments):
         yield (

@@ -64,6 +64,8 @@ class Report:
     """The operator's, from the fault to the end of the failover; `began` is seconds since the epoch."""
     forbidden: Sequence[Call]
     fault_at: float
+    served_s: float | None
+    """When what is measured was over: all were served for a while, or the operation had failed."""
     predicted: Sequence[Prediction]
     begins_s: float
     """Where `seconds` begins."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from bicoastal.drill.report import Report
 
-_WIDTH = 60
+_WIDTH = 50
 
 
 def as_text(report: Report) -> str:
@@ -58,19 +58,19 @@ def _figures(report: Report) -> Iterator[str]:
 
 
 def _time_line(report: Report) -> Iterator[str]:
+    """To scale until all were served; what came afterwards has its times alone."""
     if not report.phases:
         return
-    begin = max(min(phase.start_s for phase in report.phases), -5.0)
-    end = max(phase.end_s for phase in report.phases)
+    begin = report.begins_s
+    end = report.served_s if report.served_s is not None else report.phases[-1].end_s
     scale = _WIDTH / max(end - begin, 0.1)
     for phase in report.phases:
-        left = max(round((max(phase.start_s, begin) - begin) * scale), 0)
-        width = max(round((phase.end_s - max(phase.start_s, begin)) * scale), 1)
         name = f"{'  ' * phase.level}{phase.name}"
         times = f"{phase.start_s:7.1f} to {phase.end_s:5.1f} s"
-        yield f"  {name[:30]:<30} {times}  {' ' * left}{'#' if not phase.level else '-'}" + (
-            ("#" if not phase.level else "-") * (width - 1)
-        )
+        left = round((max(phase.start_s, begin) - begin) * scale)
+        width = max(round((min(phase.end_s, end) - max(phase.start_s, begin)) * scale), 1)
+        bar = " " * left + ("-" if phase.level else "#") * width if phase.start_s < end else ""
+        yield f"  {name[:30]:<30} {times}  {bar}".rstrip()
 
 
 def _errors(report: Report) -> Iterator[str]:
