@@ -70,14 +70,16 @@ def target_epoch(here: Side) -> int | None:
 
 
 def primary(here: Side) -> bool:
-    """Whether this side is the primary of its epoch: nothing has to take over."""
-    return here.alone and here.role == "primary" and here.kit is not None and here.kit.fence is None
+    """Whether this side is the primary of its epoch, and its stack knows it: nothing has to take over."""
+    stack = here.stacks.get("database")
+    known = stack is not None and stack.good and here.role == "primary"
+    return here.alone and known and here.kit is not None and here.kit.fence is None
 
 
 def state_of(observation: Observation, progress: Progress) -> State:
     """Where the region that takes over in a failover stands."""
     here = observation.here
-    if here.alone and (here.role == "primary" or here.switch_epoch is not None):
+    if here.alone and (primary(here) or here.switch_epoch is not None):
         return _after_promotion(here, progress)
     if promoting(here):
         return State.PROMOTING
@@ -87,6 +89,14 @@ def state_of(observation: Observation, progress: Progress) -> State:
     if _latched(here):
         return State.CUT_OFF if progress.fence_awaited else State.SWITCHED
     return _draining(here, progress)
+
+
+def switchover_epoch(observation: Observation) -> int | None:
+    """The epoch that a switchover begins, or has begun: that of the fence on the former primary, once there is one."""
+    kit = observation.there.kit
+    if kit is not None and kit.fence is not None and kit.fence_epoch is not None:
+        return kit.fence_epoch
+    return target_epoch(observation.here)
 
 
 def switchover_state(observation: Observation, progress: Progress) -> State:
@@ -100,7 +110,7 @@ def switchover_state(observation: Observation, progress: Progress) -> State:
         return {State.OPEN: State.ANNOUNCED, State.MOVED: State.RECORDED}.get(found, found)
     if promoting(here):
         return State.PROMOTING
-    if stopped(there, target_epoch(here)):
+    if stopped(there, switchover_epoch(observation)):
         return State.REPLAYED if progress.replayed else State.STOPPED
     if progress.prepared:
         return State.PREPARED

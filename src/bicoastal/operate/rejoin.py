@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bicoastal.aws.faults import ApiFault
+from bicoastal.aws.faults import UNKNOWN_ACTION, ApiFault
 from bicoastal.aws.session import Session
 from bicoastal.aws.waiting import Waiter
 from bicoastal.core.errors import Refused, SystemFault
@@ -244,7 +244,12 @@ class Rejoin(Walk):
         epochs = {"Epoch": str(self._epoch()), "NextEpoch": str(self._epoch() + 1)}
         checks = home.stacks["checks"]
         self._acts.move(checks, **epochs)
-        watch(self._session, home.region, probed_checks(self._session, checks.id, home.region))
+        try:
+            watch(self._session, home.region, probed_checks(self._session, checks.id, home.region))
+        except ApiFault as fault:
+            if fault.code not in UNKNOWN_ACTION | {"InvalidInput"}:
+                raise
+            self._note("this endpoint does not answer GetHealthCheckStatus: look at the health checks yourself")
         self._acts.move(home.stacks.get("names"), **epochs, PrimaryRegion=self._region)
 
     def _switch_off(self, seen: Observation) -> None:

@@ -20,8 +20,8 @@ from bicoastal.operate.decide import (
     backup_objection,
     change_objection,
     stopped,
+    switchover_epoch,
     switchover_state,
-    target_epoch,
 )
 from bicoastal.operate.failover import DRAIN_S
 from bicoastal.operate.journal import Journal
@@ -67,22 +67,22 @@ class Switchover(Walk):
         self._journal.write("assessed", region=self._region, state=state)
         if self._there.instance is not None and self._there.instance.source:
             return self._stay()
-        self.report.epoch = target_epoch(self._here)
+        self.report.epoch = switchover_epoch(seen)
         if self.report.epoch is None:
             raise SystemFault(f"The epoch in {self._region} is unknown: {self._here.kit_unknown}.\n    -> {_KITS}")
         if state in _UNDONE:
             self._refuse(self.objections(seen))
         try:
             return self._walk(state)
-        except BaseException:
-            # Ctrl-C too: an operator who changes his mind must not leave a fence behind.
+        except (BicoastalError, KeyboardInterrupt):
+            # An operator who changes his mind must not leave a fence behind.
             self._undo()
             raise
 
     def plan(self) -> tuple[State, tuple[Objection, ...]]:
         """Where it would begin, and what speaks against it now. Changes nothing."""
         seen = self._look()
-        self.report.epoch = target_epoch(seen.here)
+        self.report.epoch = switchover_epoch(seen)
         return switchover_state(seen, self._progress), self.objections(seen)
 
     def objections(self, seen: Observation) -> tuple[Objection, ...]:

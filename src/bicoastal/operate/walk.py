@@ -79,6 +79,10 @@ class Walk(ABC):
         self.report = Report(self.operation, region)
 
     @abstractmethod
+    def run(self) -> Report:
+        """Walk the table to its end, from wherever things are."""
+
+    @abstractmethod
     def _do(self, transition: Transition) -> None:
         """Take a step."""
 

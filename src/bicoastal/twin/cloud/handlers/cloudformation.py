@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud.handlers import change_sets
 
 Json = Any
 _VIRTUAL_HOST = re.compile(r"https://([a-z0-9.-]+)\.s3[.-]([a-z0-9-]+)\.amazonaws\.com/(.+)")
@@ -14,6 +15,7 @@ _VIRTUAL_HOST = re.compile(r"https://([a-z0-9.-]+)\.s3[.-]([a-z0-9-]+)\.amazonaw
 
 def install() -> None:
     """Put them in place."""
+    change_sets.install()
     helpers = emulator.cloudformation("helpers")
     inner = helpers._resolve_document
 

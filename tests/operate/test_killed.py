@@ -1,0 +1,124 @@
+"""Every operation is killed before and after each of its steps, and the same operation ends in the same state.
+
+Told in order, for nobody takes a promotion back: us-east-1 is lost and failed over, comes back and rejoins, and is the
+primary again by a switchover. Killed means that nothing of the operation runs any more, not even what it would clean
+up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bicoastal.operate.decide import Progress, rejoin_state
+from bicoastal.operate.failover import Failover, Wishes
+from bicoastal.operate.journal import Journal
+from bicoastal.operate.observe import ALL_KINDS, observe_both, observe_side
+from bicoastal.operate.rejoin import Rejoin, survivor
+from bicoastal.operate.sight import Gate
+from bicoastal.operate.subject import Subject
+from bicoastal.operate.switchover import Switchover
+from bicoastal.operate.transitions import TABLES, Operation, State, Step
+from bicoastal.operate.walk import Walk
+from tests.operate.kits import EAST, WEST, Kits, SessionWithKits
+
+
+class Killed(BaseException):
+    """kill -9: nothing catches it."""
+
+
+@dataclass
+class Executioner(Journal):
+    """A journal that is the last thing that an operation writes: each time at another point."""
+
+    met: set[tuple[str, Step]] = field(default_factory=set)
+
+    def write(self, what: str, **details: Any) -> None:
+        """Before a step's call, and between the call and the line that says so."""
+        point = what, details.get("step", Step.DONE)
+        if what in ("begins", "done") and point not in self.met and point[1] is not Step.DONE:
+            self.met.add(point)
+            raise Killed
+        super().write(what, **details)
+
+
+Make = Callable[[Journal], Walk]
+
+
+def test_killed_anywhere_it_goes_on(session: SessionWithKits, kits: Kits, subject: Subject, tmp_path: Path) -> None:
+    kits.lost.add(EAST)
+    _killed_everywhere(Operation.FAILOVER, session, subject, tmp_path, WEST, _failover(session, subject, WEST))
+    _west_has_taken_over(session, subject)
+    kits.lost.clear()
+    kits.databases[EAST, "orders-production-db-g1"].rows.append("written in the east alone")
+    _killed_everywhere(Operation.REJOIN, session, subject, tmp_path, WEST, _rejoin(session, subject))
+    _both_are_steady(session, subject, WEST, epoch=2)
+    (listed,) = tmp_path.glob("*-diverged.jsonl")
+    assert "written in the east alone" in listed.read_text()
+    _killed_everywhere(Operation.SWITCHOVER, session, subject, tmp_path, EAST, _switchover(session, subject, EAST))
+    _killed_everywhere(Operation.REJOIN, session, subject, tmp_path, EAST, _rejoin(session, subject))
+    _both_are_steady(session, subject, EAST, epoch=3)
+    names = [
+        item["DBInstanceIdentifier"] for item in session.client("rds", EAST).describe_db_instances()["DBInstances"]
+    ]
+    assert names == ["orders-production-db-g1", "orders-production-db-g2"], "the lost primary is kept"
+
+
+def _killed_everywhere(  # noqa: PLR0917 - one call for each operation
+    operation: Operation, session: SessionWithKits, subject: Subject, folder: Path, region: str, make: Make
+) -> None:
+    bucket = observe_side(session, subject, region, kinds=("foundation",)).output("foundation", "ArtifactBucket")
+    met: set[tuple[str, Step]] = set()
+    while True:
+        try:
+            make(Executioner(session, region, bucket, operation.value, folder, met=met)).run()
+            break
+        except Killed:
+            continue
+    expected = {row.step for row in TABLES[operation]} - {Step.DONE, *_NOT_SEEN}
+    assert {step for what, step in met if what == "begins"} >= expected
+    assert {step for what, step in met if what == "done"} >= expected
+
+
+_NOT_SEEN = (Step.AWAIT_READERS, Step.AWAIT_PROMOTION, Step.AWAIT_STREAMING, Step.RESTORE_TAGS)
+"""Steps that an operation which begins anew finds done: nobody reads, and what the control plane does is at once."""
+
+
+def _failover(session: SessionWithKits, subject: Subject, region: str) -> Make:
+    return lambda journal: Failover(
+        session, subject, Wishes(force="a test"), region=region, journal=journal, tell=_quiet
+    )
+
+
+def _switchover(session: SessionWithKits, subject: Subject, region: str) -> Make:
+    return lambda journal: Switchover(session, subject, region=region, journal=journal, tell=_quiet)
+
+
+def _rejoin(session: SessionWithKits, subject: Subject) -> Make:
+    return lambda journal: Rejoin(session, subject, region=survivor(session, subject), journal=journal, tell=_quiet)
+
+
+def _west_has_taken_over(session: SessionWithKits, subject: Subject) -> None:
+    west = observe_side(session, subject, WEST)
+    assert west.alone
+    assert west.role == "primary"
+    assert west.switch == west.parameter("service", "Switch") == "on:2;"
+    assert west.gate is Gate.OPEN
+    assert west.kit is not None
+    assert (west.kit.role, west.kit.epoch, west.kit.fence) == ("primary", 2, None)
+
+
+def _both_are_steady(session: SessionWithKits, subject: Subject, region: str, *, epoch: int) -> None:
+    seen = observe_both(session, subject, region, kinds=ALL_KINDS)
+    assert rejoin_state(seen, Progress(tagged=True)) is State.PROTECTED
+    assert seen.here.kit is not None
+    assert (seen.here.kit.epoch, seen.here.kit.fence) == (epoch, None)
+    assert seen.there.role == "replica"
+    assert (seen.here.gate, seen.there.gate) == (Gate.OPEN, Gate.OPEN)
+    assert (seen.here.switch, seen.there.switch) == ("off", "off")
+
+
+def _quiet(_: str) -> None:
+    """Nobody listens."""
