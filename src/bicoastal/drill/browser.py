@@ -114,15 +114,14 @@ class Browser:
 
     async def _resolve(self) -> tuple[str, ...]:
         """The answer that is kept, or a new one. Raises Unserved."""
-        now = time.monotonic()
-        if now < self._until:
+        if time.monotonic() < self._until:
             return self._addresses
         told = await _ask_dns(self._where)
         lines = [line for line in told.lines if line.type == "A"]
         if not lines:
             raise Unserved("no address")
         self._addresses = tuple(line.value for line in lines)
-        self._until = now + min(line.ttl for line in told.lines)
+        self._until = time.monotonic() + min(line.ttl for line in told.lines)
         return self._addresses
 
     async def _exchange(self, method: str, path: str, body: bytes) -> Answer:
