@@ -15,13 +15,14 @@ import click
 
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.package import package
-from bicoastal.drill.region_loss import EXPERIMENTS
+from bicoastal.drill.region_loss import EXPERIMENTS, staying
 from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.pace import FAST, REAL, Pace
 
 if TYPE_CHECKING:
     from bicoastal.deploy.package import Package
+    from bicoastal.drill.experiment import Experiment
     from bicoastal.drill.report import Report
     from bicoastal.drill.stage import Script
 
@@ -36,6 +37,7 @@ LIST, ALL = "list", "all"
 @click.option("--pace", type=click.Choice([REAL.name, FAST.name]), default=FAST.name, show_default=True,
               help=f"`fast` divides every interval, timer and TTL by {FAST.factor:g}.")  # fmt: skip
 @click.option("--seed", type=int, help="Of what users do; by default another one each time, named in the report.")
+@click.option("--stay", is_flag=True, help="End when it is known what was lost: no rejoin, no switchover home.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("-o", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there.")
 @click.pass_context
@@ -46,6 +48,7 @@ def command(
     pace: str,
     *,
     seed: int | None,
+    stay: bool,
     form: str,
     output: Path | None,
 ) -> None:
@@ -61,7 +64,8 @@ def command(
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     with ExitStack() as stack:
         file = _spec_file(spec, stack)
-        reports = [_run(one, file, Pace.named(pace), seed) for one in chosen]
+        played = [staying(EXPERIMENTS[one]) if stay else EXPERIMENTS[one] for one in chosen]
+        reports = [_run(one, file, Pace.named(pace), seed) for one in played]
     text = _shown(reports, form, whole=name == ALL)
     if output is None:
         click.echo(text, nl=False)
@@ -95,11 +99,11 @@ def _list(form: str) -> int:
     return 0
 
 
-def _run(name: str, file: Path, pace: Pace, seed: int) -> Report:
+def _run(experiment: Experiment, file: Path, pace: Pace, seed: int) -> Report:
     from bicoastal.drill.drill import drill  # noqa: PLC0415 - the file is read first: a mistake is said at once
 
-    click.echo(f"{name}, pace {pace.name}, seed {seed}", err=True)
-    return drill(EXPERIMENTS[name], script_of(file), pace, seed=seed, tell=teller())
+    click.echo(f"{experiment.name}, pace {pace.name}, seed {seed}", err=True)
+    return drill(experiment, script_of(file), pace, seed=seed, tell=teller())
 
 
 def teller() -> Callable[[str], None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from bicoastal.core.errors import SystemFault
@@ -20,6 +21,8 @@ from bicoastal.twin.cloud.gateway import Fault
 from bicoastal.twin.interfaces import How
 
 STEADY_S = 3.0
+_COUNTED = 3
+"""Deeds afterwards until rows are counted."""
 LAG_S = 1.0
 _FAILOVER_S = 120.0
 _SERVED_S = 240.0
@@ -156,6 +159,11 @@ def _steady_again(run: Run) -> None:
         held = [steady(run, "afterwards", condition) for condition in STEADY]
         if not all(held):
             raise SystemFault("the steady state did not come back")
+
+
+def staying(experiment: Experiment) -> Experiment:
+    """The same without the way home: it ends with the standby as the primary, and the old one fenced and counted."""
+    return replace(experiment, afterwards=experiment.afterwards[:_COUNTED])
 
 
 def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: bool = False) -> Experiment:
