@@ -37,20 +37,30 @@ class Row:
     id: str
     title: str
     judge: Callable[[Case], Judgement]
+    alone: str = ""
+    """What is asked of an application in a single region: the same title, if nothing is said; `NOT_ASKED`."""
 
+    def title_for(self, case: Case) -> str:
+        """The row's title; empty where it was not asked."""
+        if self.id in case.demand.not_asked or (not case.standby and self.alone == NOT_ASKED):
+            return ""
+        return self.title if case.standby else self.alone or self.title
+
+
+NOT_ASKED = "-"
 
 ROWS = (
-    Row("M1", m01_two_regions.TITLE, m01_two_regions.judge),
-    Row("M2", m02_residency.TITLE, m02_residency.judge),
-    Row("M3", m03_balancing.TITLE, m03_balancing.judge),
+    Row("M1", m01_two_regions.TITLE, m01_two_regions.judge, NOT_ASKED),
+    Row("M2", m02_residency.TITLE, m02_residency.judge, "Data stays in its region"),
+    Row("M3", m03_balancing.TITLE, m03_balancing.judge, "Load balancing over the zones"),
     Row("M4", m04_scaling.TITLE, m04_scaling.judge),
-    Row("M5", m05_database.TITLE, m05_database.judge),
-    Row("M6", m06_network.TITLE, m06_network.judge),
+    Row("M5", m05_database.TITLE, m05_database.judge, "Multi-AZ PostgreSQL with manual failover"),
+    Row("M6", m06_network.TITLE, m06_network.judge, "A VPC with public and private subnets"),
     Row("M7", m07_logs.TITLE, m07_logs.judge),
     Row("M8", m08_access.TITLE, m08_access.judge),
-    Row("M9", m09_dns.TITLE, m09_dns.judge),
+    Row("M9", m09_dns.TITLE, m09_dns.judge, NOT_ASKED),
     Row("M10", m10_tags.TITLE, m10_tags.judge),
-    Row("M11", m11_backup.TITLE, m11_backup.judge),
+    Row("M11", m11_backup.TITLE, m11_backup.judge, "Weekday backups in a window, and restore"),
     Row("M12", m12_peak.TITLE, m12_peak.judge),
     Row("M13", m13_production.TITLE, m13_production.judge),
     Row("M14", m14_application.TITLE, m14_application.judge),
@@ -70,10 +80,13 @@ def verdicts(deployment: Deployment, demand: Demand) -> Iterator[RowVerdict]:
 def judged(case: Case) -> Iterator[RowVerdict]:
     """The same, for a case whose models somebody else uses too."""
     for row in ROWS:
+        title = row.title_for(case)
+        if not title:
+            continue
         judgement = row.judge(case)
         yield RowVerdict(
             row.id,
-            row.title,
+            title,
             judgement.verdict,
             tuple(judgement.evidence),
             tuple(judgement.missing),

@@ -26,7 +26,9 @@ class Case:
     def __init__(self, deployment: Deployment, demand: Demand) -> None:
         self.deployment = deployment
         self.demand = demand
-        self.regions = (demand.home.name, demand.standby.name)
+        self.regions: tuple[str, ...] = tuple(region.name for region in demand.regions)
+        """Home, then standby; home alone where no second region was asked for."""
+        self.standby = demand.standby.name if demand.standby else ""
         self._networks: dict[str, Network] = {}
         self._fleets: dict[str, list[Fleet]] = {}
         self._balancers: dict[str, list[Balancer]] = {}
@@ -158,7 +160,7 @@ class Case:
     @cached_property
     def standby_replica(self) -> Resource | None:
         """The replica in the standby region that copies an instance of the home region."""
-        for item in self.databases(self.regions[1]):
+        for item in self.databases(self.standby) if self.standby else ():
             source = self.source(item)
             if source is not None and source.region == self.regions[0]:
                 return item

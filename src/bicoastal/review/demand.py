@@ -32,10 +32,11 @@ class RegionDemand:
 
 @dataclass(frozen=True)
 class Demand:
-    """A web application in two regions, as it was asked for."""
+    """A web application in one region or two, as it was asked for."""
 
     home: RegionDemand
-    standby: RegionDemand
+    standby: RegionDemand | None
+    """None where no second region was asked for."""
     instance_type: str = "t3.micro"
     fleet_min: int = 2
     fleet_max: int = 6
@@ -58,20 +59,34 @@ class Demand:
     """Tags that everything bears; None where any value will do."""
     emergency_minutes: int = 60
     alerts: tuple[str, ...] = ()
+    rto_minutes: int | None = None
+    """What users were promised for the loss of the home region; None where nothing was."""
+    rpo_seconds: int | None = None
+    not_asked: frozenset[str] = frozenset()
+    """Ids of rows that nobody asked for."""
 
     @property
-    def regions(self) -> tuple[RegionDemand, RegionDemand]:
-        """Home, then standby."""
-        return self.home, self.standby
+    def regions(self) -> tuple[RegionDemand, ...]:
+        """Home, then standby, if there is one."""
+        return (self.home, self.standby) if self.standby else (self.home,)
+
+    def of(self, region: str) -> RegionDemand:
+        """What is asked of a region."""
+        return self.standby if self.standby and region == self.standby.name else self.home
 
     def other(self, region: str) -> RegionDemand:
-        """The region that is not this one."""
-        return self.standby if region == self.home.name else self.home
+        """The region that is not this one; one without a name, where there is no other."""
+        return (self.standby or RegionDemand("")) if region == self.home.name else self.home
 
 
 def two_region_web(home: str = "us-east-1", standby: str = "us-west-2") -> Demand:
     """The built-in profile: the request as it is usually made, without the figures that only a spec knows."""
     return Demand(RegionDemand(home), RegionDemand(standby), copies=(standby,))
+
+
+def single_region_web(home: str = "us-east-1") -> Demand:
+    """The other one: the same application in one region, which may lose any of its zones and nothing more."""
+    return Demand(RegionDemand(home), None, writes_cross=False)
 
 
 def demand_of(spec: Spec) -> Demand:
@@ -119,4 +134,6 @@ def demand_of(spec: Spec) -> Demand:
         },
         emergency_minutes=spec.emergency.max_minutes,
         alerts=spec.alerts,
+        rto_minutes=spec.promise.rto_minutes,
+        rpo_seconds=spec.promise.rpo_seconds,
     )

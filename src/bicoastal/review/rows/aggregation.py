@@ -74,7 +74,7 @@ def _delivered(case: Case, judgement: Judgement, stream: Resource) -> None:
 
 def _at_home(case: Case, judgement: Judgement) -> None:
     """The standby's logs reach the home region."""
-    home, standby = case.regions
+    home, standby = case.regions[0], case.standby
     for item in case.deployment.of_type("AWS::S3::Bucket", region=standby):
         for index, _ in enumerate(item.items("ReplicationConfiguration", "Rules")):
             value = item.get("ReplicationConfiguration", "Rules", index, "Destination", "Bucket")

@@ -67,8 +67,8 @@ def _copies(case: Case, judgement: Judgement, allowed: set[str]) -> None:
             judgement.found(item, f"data in {item.region}")
     if not case.databases() and not stores:
         judgement.lacks("No data is kept anywhere: there is no database.")
-    if not case.databases() and case.regions[1] in allowed:
-        judgement.lacks(f"{case.regions[1]} holds no copy of any data.")
+    if not case.databases() and case.standby in allowed:
+        judgement.lacks(f"{case.standby} holds no copy of any data.")
 
 
 def _destinations(case: Case) -> Iterator[tuple[Resource, Value, str]]:
@@ -156,6 +156,8 @@ def _crossing(case: Case, judgement: Judgement) -> None:
     """Addresses of the other region are let in only where a flow is declared, and only to the database."""
     for region in case.regions:
         other = case.demand.other(region).name
+        if not other:
+            continue
         blocks = [vpc.get("CidrBlock") for vpc in case.network(other).vpcs]
         for group in case.deployment.of_type("AWS::EC2::SecurityGroup", region=region):
             for rule in case.network(region).rules(group, ingress=True):

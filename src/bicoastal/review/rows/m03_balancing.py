@@ -27,7 +27,8 @@ def judge(case: Case) -> Judgement:
             _targets(case, judgement, balancer, fleet)
         _attributes(judgement, balancer)
         _firewall(case, judgement, balancer)
-    _spill_over(case, judgement)
+    if case.standby:
+        _spill_over(case, judgement)
     return judgement
 
 
@@ -47,7 +48,7 @@ def _entrance(case: Case, judgement: Judgement, balancer: Balancer) -> None:
             )
         else:
             zones.add(subnet.zone)
-    if len(zones) < case.demand.other(case.demand.other(item.region).name).zones:
+    if len(zones) < case.demand.of(item.region).zones:
         judgement.lacks(f"{where(item)} stands in {len(zones)} public Availability Zone(s).")
     else:
         judgement.found(item, f"an internet-facing balancer in {len(zones)} Availability Zones")
@@ -193,7 +194,7 @@ def _firewall(case: Case, judgement: Judgement, balancer: Balancer) -> None:
 
 def _spill_over(case: Case, judgement: Judgement) -> None:
     """In peace the standby's users stay; at capacity they go home, by and by; and never to a region that is lost."""
-    name, (home, standby) = case.public_name, case.regions
+    name, home, standby = case.public_name, case.regions[0], case.standby
     if not name or not case.names.named(name):
         judgement.lacks("No DNS record leads users to a balancer: there is nothing to spill over.")
         return

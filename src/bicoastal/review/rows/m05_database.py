@@ -31,8 +31,10 @@ def judge(case: Case) -> Judgement:
     else:
         _instance(case, judgement, primary)
         _primary(judgement, primary)
-    if replica is None:
-        judgement.lacks(f"{case.regions[1]} has no read replica of the database in {case.regions[0]}.")
+    if not case.standby:
+        pass
+    elif replica is None:
+        judgement.lacks(f"{case.standby} has no read replica of the database in {case.regions[0]}.")
     else:
         _instance(case, judgement, replica)
         _replica(case, judgement, replica, primary)
@@ -283,7 +285,8 @@ def _secrets(case: Case, judgement: Judgement) -> None:
         unknown = [region for region in regions if isinstance(region, Unknown)]
         if unknown:
             judgement.unsure(f"{where(item)}: where it is copied cannot be told: {unknown[0].reason}")
-        elif case.regions[1] not in regions:
-            judgement.lacks(f"{where(item)} is not copied to {case.regions[1]}: without home nobody can read it.")
+        elif case.standby and case.standby not in regions:
+            judgement.lacks(f"{where(item)} is not copied to {case.standby}: without home nobody can read it.")
         elif item in case.deployment.mentioned(case.primary.get("MasterUserPassword") if case.primary else None):
-            judgement.found(item, f"the master's password, with a copy in {case.regions[1]}", "ReplicaRegions")
+            copied = f", with a copy in {case.standby}" if case.standby else ""
+            judgement.found(item, f"the master's password{copied}", *(["ReplicaRegions"] if copied else []))

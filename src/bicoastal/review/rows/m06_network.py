@@ -26,7 +26,8 @@ def judge(case: Case) -> Judgement:
         _database_path(case, judgement, region.name)
         _lists(case, judgement, region.name)
         _endpoints(case, judgement, region.name)
-    _peering(case, judgement)
+    if case.standby:
+        _peering(case, judgement)
     return judgement
 
 
@@ -214,7 +215,7 @@ def _calls(case: Case, role: Resource, action: str) -> bool:
 
 def _peering(case: Case, judgement: Judgement) -> None:
     """One connection between the two VPCs, with routes both ways and no overlap."""
-    home, standby = case.regions
+    home, standby = case.regions[0], case.standby
     connection = next(iter(case.deployment.of_type(PEERING)), None)
     if connection is None:
         judgement.lacks("The regions are not joined: there is no VPC peering connection.")

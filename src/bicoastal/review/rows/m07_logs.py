@@ -25,7 +25,8 @@ def judge(case: Case) -> Judgement:
         _alerts(case, judgement, region)
         _dashboard(case, judgement, region)
         _watched(case, judgement, region)
-    _other_region(case, judgement)
+    if case.standby:
+        _other_region(case, judgement)
     judge_aggregation(case, judgement)
     return judgement
 
@@ -196,7 +197,7 @@ def _counted(case: Case, judgement: Judgement, region: str) -> None:
 
 def _other_region(case: Case, judgement: Judgement) -> None:
     """The loss of home is told by the standby: an alarm there that takes missing data for trouble."""
-    standby = case.regions[1]
+    standby = case.standby
     if not case.signals.of(standby):
         return
     for alarm in case.signals.of(standby):

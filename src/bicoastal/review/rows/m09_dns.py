@@ -15,7 +15,7 @@ _PROBED = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 def judge(case: Case) -> Judgement:
     """Records, health checks, and what they answer in each situation."""
     judgement = Judgement()
-    name, (home, standby) = case.public_name, case.regions
+    name, home, standby = case.public_name, case.regions[0], case.standby
     if not name or not case.names.named(name, "A"):
         judgement.lacks("No DNS record leads users to a balancer.")
         return judgement

@@ -108,7 +108,7 @@ def _copied(
             )
             continue
         reached.add(vault.region)
-    for name in sorted(wanted & {case.regions[0], case.regions[1]} - reached):
+    for name in sorted(wanted & set(case.regions) - reached):
         judgement.lacks(f"{where(plan)} copies nothing to {name}: the backups would be lost with {region.name}.")
 
 
