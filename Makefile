@@ -22,7 +22,7 @@ $(VENV)-checkov/.ready: requirements/checkov.lock
 
 setup: $(VENV)/.ready $(VENV)-checkov/.ready  ## make the environments from the lock files
 
-demo: setup  ## build the sample's two regions in a temporary folder, prove them, say what was built
+demo: $(VENV)/.ready  ## the sample in both regions on this machine: us-east-1 is lost under load, and what it cost
 	$(BIN)/python -m tools.demo
 
 test: setup  ## every test: unit, property-based, validators, real PostgreSQL

@@ -39,7 +39,12 @@ LIST, ALL = "list", "all"
 @click.option("--seed", type=int, help="Of what users do; by default another one each time, named in the report.")
 @click.option("--stay", is_flag=True, help="End when it is known what was lost: no rejoin, no switchover home.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
-@click.option("-o", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report there; text is printed all the same.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -66,13 +71,12 @@ def command(
         file = _spec_file(spec, stack)
         played = [staying(EXPERIMENTS[one]) if stay else EXPERIMENTS[one] for one in chosen]
         reports = [_run(one, file, Pace.named(pace), seed) for one in played]
-    text = _shown(reports, form, whole=name == ALL)
-    if output is None:
-        click.echo(text, nl=False)
+    if output is not None:
+        output.write_text(_shown(reports, form, whole=name == ALL))
+        click.echo(_shown(reports, "text", whole=False), nl=False)
+        click.echo(f"The report is in {output}.")
     else:
-        output.write_text(text)
-        for report in reports:
-            click.echo(f"{report.scenario}: {'held' if report.held else 'broken'}. The report is in {output}.")
+        click.echo(_shown(reports, form, whole=name == ALL), nl=False)
     context.exit(0 if all(report.held for report in reports) else 1)
 
 
