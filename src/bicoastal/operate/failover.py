@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
@@ -154,6 +155,7 @@ class Failover(Walk):
             for item in new:
                 self._journal.write("overridden", doubt=item.doubt, seen=item.text, reason=self._wishes.force)
                 self._tell(f"overridden ({self._wishes.force}): {item.text}")
+            self._beside("tell of the override", partial(self._announce, tuple(new)))
             return
         if self._here.gate is Gate.CLOSED:
             self._acts.set_gate(self._here, Gate.OPEN)
@@ -163,6 +165,16 @@ class Failover(Walk):
             f"Failover to {self._region} is refused, and everything is as it was:\n{reasons}\n"
             f'    -> Wait, or override it for the record: bicoastal failover --to {self._region} --force "REASON"'
         )
+
+    def _announce(self, overridden: Sequence[Objection]) -> str:
+        """The audit's second place: nobody has to read the journal to learn that a guard was overridden."""
+        self._journal.announce(
+            "Guard overridden",
+            region=self._region,
+            reason=self._wishes.force,
+            overridden=[f"{item.doubt}: {item.text}" for item in overridden],
+        )
+        return ""
 
     def _lag(self) -> float | None:
         """How far the replica was behind at its last contact, by the kit's own figures in this region."""

@@ -21,11 +21,17 @@ DOCUMENTS = {
     for name, document in of_type(STACK, "AWS::SSM::Document").items()
     if document.get("DocumentType") == "Command"
 }
-GIVEN = {"Epoch": "12", "Reason": "INC-42: us-east-1 is lost @ 04:10, see #ops"}
+GIVEN = {
+    "Epoch": "12",
+    "Reason": "INC-42: us-east-1 is lost @ 04:10, see #ops",
+    "Snapshot": "795:801:797,799",
+    "After": "0",
+}
 
 
 def test_there_is_one_for_each_verb() -> None:
-    assert sorted(DOCUMENTS) == ["KitFenceDocument", "KitProbeDocument", "KitStatusDocument", "KitUnfenceDocument"]
+    verbs = ("Diverged", "Fence", "Probe", "Status", "Unfence")
+    assert sorted(DOCUMENTS) == [f"Kit{verb}Document" for verb in verbs]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -213,12 +213,22 @@ def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
         "secretsmanager:GetSecretValue",
         "iam:CreateRole",
         "route53:DeleteHostedZone",
-        "kms:Decrypt",
-        "s3:GetObject",
     ],
 )
 def test_operators_neither_delete_nor_read_data(action: str) -> None:
     assert not named(action, list(documents().values()))
+
+
+def test_operators_keep_their_journal_in_the_artifact_bucket_and_read_nothing_else_there() -> None:
+    operator = [documents()["OperatorPolicy"]]
+    (place,) = [item for item in operator[0]["Statement"] if item["Sid"] == "JournalAndLock"]
+    (objects,) = place["Resource"]
+    assert objects.endswith("/operations/*")
+    assert set(place["Action"]) == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
+    (key,) = [item for item in operator[0]["Statement"] if item["Sid"] == "KeyOfJournal"]
+    assert "s3." in key["Condition"]["StringEquals"]["kms:ViaService"]
+    assert named("s3:GetObject", operator)
+    assert not named("s3:GetObject", [documents()["RejoinPolicy"]])
 
 
 def test_who_fails_over_launches_nothing_and_who_rejoins_only_what_the_fleets_template_says() -> None:
@@ -253,7 +263,7 @@ def test_operators_run_our_documents_on_our_instances_only() -> None:
     operator = [documents()["OperatorPolicy"]]
     here = "us-east-1:${AWS::AccountId}"
     instance = f"arn:aws:ec2:{here}:instance/i-1"
-    status = "${access/us-east-1/KitStatusDocument}"
+    status = "orders-production-kit-status"
     ours = {"ssm:resourceTag/application": "orders", "ssm:resourceTag/environment": "production"}
     assert allowed(Request("ssm:SendCommand", f"arn:aws:ssm:{here}:document/{status}"), operator)
     assert allowed(Request("ssm:SendCommand", instance, ours), operator)

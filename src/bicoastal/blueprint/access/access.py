@@ -46,7 +46,7 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
     glass = add_break_glass(stack, foundation)
     responder = add_responder_role(stack, foundation, glass)
     operations = add_operations(stack, foundation)
-    policies = add_operator_policies(stack, operations)
+    policies = add_operator_policies(stack, foundation, operations)
     if policies.failover_tags is not None:
         stack.output(
             "FailoverTagsPolicyArn", policies.failover_tags.ref, "Attach it beside the operator's: it overrides tags"

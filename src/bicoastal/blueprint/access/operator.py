@@ -20,6 +20,7 @@ from bicoastal.blueprint.access.break_glass import fleet_tags, pass_to_automatio
 from bicoastal.blueprint.access.operations import Operations, failover_document_name
 from bicoastal.blueprint.access.rejoin import fleet_groups, not_the_emergency_tag, rejoin_statements
 from bicoastal.blueprint.access.roles import arn
+from bicoastal.blueprint.foundation import Foundation
 from bicoastal.blueprint.grants import allow, policy
 from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import Commented, Value, sub
@@ -58,7 +59,7 @@ class OperatorPolicies:
     """Absent where the spec overrides no tags."""
 
 
-def add_operator_policies(stack: Stack, operations: Operations) -> OperatorPolicies:
+def add_operator_policies(stack: Stack, foundation: Foundation, operations: Operations) -> OperatorPolicies:
     """What the operations need in this region."""
     operator = [
         *_observe(),
@@ -68,6 +69,7 @@ def add_operator_policies(stack: Stack, operations: Operations) -> OperatorPolic
         *_traffic(stack),
         *_protection(stack),
         *_kit(stack, operations),
+        *_journal(stack, foundation),
     ]
     rejoin = [
         *_change_stacks(stack, [kind for kind in REJOIN_STACKS if kind not in FAILOVER_STACKS]),
@@ -99,6 +101,7 @@ def _observe() -> list[Value]:
     described = [
         "autoscaling:Describe*",
         "backup:GetBackupSelection",
+        "backup:ListRecoveryPointsByBackupVault",
         "cloudformation:ListStacks",
         "cloudwatch:Describe*",
         "cloudwatch:GetMetricData",
@@ -130,6 +133,7 @@ def _read_stacks(stack: Stack) -> list[Value]:
                 "cloudformation:DescribeStacks",
                 "cloudformation:GetTemplate",
                 "cloudformation:ListChangeSets",
+                "cloudformation:ListStackResources",
             ],
             [arn("cloudformation", f"stack/{stack.spec.prefix}-*/*")],
         ),
@@ -235,12 +239,9 @@ def _protection(stack: Stack) -> list[Value]:
 
 
 def _kit(stack: Stack, operations: Operations) -> list[Value]:
-    documents = [
-        sub(f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:document/${{{document.logical_id}}}")
-        for document in operations.kit_documents
-    ]
     return [
-        allow("KitVerbs", ["ssm:SendCommand"], documents),
+        # All that begin so are ours; each by its name would not fit into the policy.
+        allow("KitVerbs", ["ssm:SendCommand"], [arn("ssm", f"document/{stack.spec.prefix}-kit-*")]),
         allow(
             "KitOnOurInstances",
             ["ssm:SendCommand"],
@@ -254,6 +255,22 @@ def _kit(stack: Stack, operations: Operations) -> list[Value]:
         ),
         allow("FailOverInRegion", ["ssm:StartAutomationExecution"], runs_of(failover_document_name(stack))),
         pass_to_automation("HandRoleToFailover", operations.failover_role),
+    ]
+
+
+def _journal(stack: Stack, foundation: Foundation) -> list[Value]:
+    """What an operation writes of itself, the lock of whoever operates, and what has to be put back."""
+    place = sub("${Bucket}/operations/*", {"Bucket": stack.input(foundation.artifact_bucket_arn)})
+    bus = arn("events", "event-bus/default")
+    return [
+        allow("JournalAndLock", ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [place]),
+        allow(
+            "KeyOfJournal",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [stack.input(foundation.data_key_arn)],
+            {"StringEquals": {"kms:ViaService": sub("s3.${AWS::Region}.amazonaws.com")}},
+        ),
+        allow("TellOfAnOverride", ["events:PutEvents"], [bus]),
     ]
 
 

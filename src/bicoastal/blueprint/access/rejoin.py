@@ -133,6 +133,11 @@ def _names(stack: Stack) -> list[Value]:
             {"ForAllValues:StringLike": records, "Null": {next(iter(records)): "false"}},
         ),
         allow("ReadNames", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], zones),
+        allow(
+            "SeeChecksSettle",
+            ["route53:GetHealthCheck", "route53:GetHealthCheckStatus"],
+            [sub("arn:${AWS::Partition}:route53:::healthcheck/*")],
+        ),
         allow("FindNames", ["route53:ListHostedZones"], [Commented("*", "This action takes no resource.")]),
         allow("NamesInSync", ["route53:GetChange"], [sub("arn:${AWS::Partition}:route53:::change/*")]),
         allow(
