@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from bicoastal.cfn.values import Value
 from bicoastal.core.findings import Severity
@@ -22,10 +23,6 @@ RULE = Rule(
 _NAMES = frozenset(
     {"MasterUserPassword", "Password", "AdminPassword", "AuthToken", "SecretString", "AccessToken", "ClientSecret"}
 )
-_IN_TEXT = re.compile(
-    r"\b(?:[A-Za-z_]*(?:PASSWORD|PASSWD|SECRET_KEY|API_KEY|AUTH_TOKEN))\s*[=:]\s*[\"']?([^\s\"'${}<>]{6,})|(AKIA[0-9A-Z]{16})",
-    re.IGNORECASE,
-)
 _KEYS = re.compile(r"password|passwd|secret_?key|api_?key|auth_?token", re.IGNORECASE)
 _PLACEHOLDERS = re.compile(r"(?:change.?me|example|placeholder|x+|\*+|none|null|true|false)$", re.IGNORECASE)
 
@@ -42,9 +39,19 @@ def look(case: Case) -> Iterator[Seen]:
                 yield Hit(item, f"{name} of {item.logical_id} is written out.", ("Environment", "Variables", name))
         within: Path = ("LaunchTemplateData", "UserData") if item.type == "AWS::EC2::LaunchTemplate" else ("UserData",)
         text = case.deployment.spelled(item.get(*within, default=""))
-        found = _IN_TEXT.search(text)
+        found = _in_text().search(text) if text else None
         if found and not _PLACEHOLDERS.match(found[1] or ""):
             yield Hit(item, f"User data of {item.logical_id} has {found[0].split('=')[0].strip()} written out.", within)
+
+
+@cache
+def _in_text() -> re.Pattern[str]:
+    """What gives a secret in a script away. Compiled when there is a script: it takes longer than most rules take."""
+    return re.compile(
+        r"\b(?:[A-Za-z_]*(?:PASSWORD|PASSWD|SECRET_KEY|API_KEY|AUTH_TOKEN))\s*[=:]\s*[\"']?([^\s\"'${}<>]{6,})"
+        r"|(AKIA[0-9A-Z]{16})",
+        re.IGNORECASE,
+    )
 
 
 def _clear(value: Value) -> bool:
