@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -67,6 +68,8 @@ def command(
         context.exit(_list(form))
     chosen = list(EXPERIMENTS) if name == ALL else [name]
     seed = secrets.randbelow(1_000_000) if seed is None else seed
+    # As Ctrl-C: all that was started is ended, and its folder removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         file = _spec_file(spec, stack)
         played = [staying(EXPERIMENTS[one]) if stay else EXPERIMENTS[one] for one in chosen]

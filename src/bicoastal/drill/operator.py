@@ -94,15 +94,17 @@ class Operator:
                 stdout=output,
                 stderr=output,
             )
-            while process.poll() is None:
+        try:
+            while process.poll() is None and time.monotonic() < end:
                 if during is not None:
                     command.steps = self._steps(known)
                     during(command)
-                if time.monotonic() > end:
-                    process.kill()
-                    process.wait()
-                    break
                 time.sleep(_LOOK_S)
+        finally:
+            # Whatever ends the drill ends what it has typed.
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         command.ended = time.time()
         command.code = process.returncode
         command.said = log.read_text(errors="replace").strip()
