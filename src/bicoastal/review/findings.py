@@ -5,6 +5,7 @@ A rule is imported only where a resource type that it speaks of is there: a smal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,6 +19,7 @@ from bicoastal.review.rules.index import INDEX
 from bicoastal.review.suppress import Suppressions
 
 FAILED = "rule-failed"
+_REFERENCE = re.compile(r"\$\{[^{}]*/(\w[\w.]*)\}")
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -83,11 +85,16 @@ def _finding(rule: Rule, seen: Seen) -> Finding:
     severity, title, detail, remedy = rule.severity, rule.title, "", rule.remedy
     match seen:
         case Hit(text=text, remedy=own):
-            detail, remedy = f"{text} {rule.why}", own or remedy
+            detail, remedy = f"{_plain(text)} {rule.why}", own or remedy
         case CannotTell(reason=reason):
-            severity, title, detail = Severity.INFO, f"Can't tell: {rule.title}", reason
+            severity, title, detail = Severity.INFO, f"Can't tell: {rule.title}", _plain(reason)
     file = resource.stack.template.file
     return Finding(rule.id, severity, title, location, detail, remedy, file, resource.region, resource.logical_id)
+
+
+def _plain(text: str) -> str:
+    """References as a template writes them: the stack that they are followed to is the reader's own."""
+    return _REFERENCE.sub(r"${\1}", text)
 
 
 def place(resource: Resource, path: Path) -> Location:

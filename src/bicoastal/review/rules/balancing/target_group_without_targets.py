@@ -25,6 +25,8 @@ def look(case: Case) -> Iterator[Seen]:
     """Groups that get requests, have no targets of their own, and that nothing here refers to as somebody who joins."""
     for region in case.deployment.regions:
         for balancer in case.balancers(region):
+            if any(_exported(case, one) for one in balancer.listeners):
+                continue  # others hang their own groups on it, and this one is a stopgap
             for target in balancer.targets:
                 if target.get("Targets") is not None or target.get("TargetType") == "lambda":
                     continue

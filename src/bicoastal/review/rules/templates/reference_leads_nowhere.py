@@ -24,8 +24,9 @@ _NOBODY = "nothing here is called"
 
 def look(case: Case) -> Iterator[Seen]:
     """Properties whose value is not known because the name in it is nobody's."""
+    written_here = {stack.id for stack in case.deployment.stacks.values() if not _added_to(stack)}
     for item in case.deployment.resources:
-        if "Fn::Transform" in str(item.body)[:2000] or _rewritten(item.stack):
+        if item.stack.id not in written_here:
             continue
         for path, unknown in unknowns(item.properties):
             if unknown.reason.startswith(_NOBODY) and not unknown.options:
@@ -33,6 +34,12 @@ def look(case: Case) -> Iterator[Seen]:
                 break
 
 
-def _rewritten(stack: Stack) -> bool:
-    """Whether a macro makes resources that are not written here, as SAM does."""
-    return stack.template.body.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"])
+def _added_to(stack: Stack) -> bool:
+    """Whether macros, modules or includes make resources that are not written here."""
+    body = stack.template.body
+    if body.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]) or "Modules" in body:
+        return True
+    names = stack.evaluator.resources
+    return "Fn::Transform" in names or any(
+        not item.type or item.type.endswith("::MODULE") for item in stack.resources.values()
+    )
