@@ -61,7 +61,7 @@ def probe(config: Config, aws: AwsCli) -> dict[str, object]:
     credential = aws.credential(config.database.secrets.app, name="app")
     nonce = secrets.token_hex(8)
     begun = time.monotonic()
-    with Server.local(config).connect(credential, "bicoastal kit probe") as session:
+    with Server.for_operator(config).connect(credential, "bicoastal kit probe") as session:
         try:
             session.query("UPDATE bicoastal.probe SET written_at = clock_timestamp(), nonce = :nonce", nonce=nonce)
         except DatabaseError as error:
@@ -74,7 +74,9 @@ def probe(config: Config, aws: AwsCli) -> dict[str, object]:
 
 
 def _primary(config: Config, aws: AwsCli) -> Session:
-    session = Server.local(config).connect(aws.credential(config.database.secrets.kit, name="kit"), APPLICATION_NAME)
+    session = Server.for_operator(config).connect(
+        aws.credential(config.database.secrets.kit, name="kit"), APPLICATION_NAME
+    )
     try:
         if session.one("SELECT pg_is_in_recovery() AS replica")["replica"]:
             raise RefusedError(f"the database in {config.region} is a replica; it takes its fence from its primary.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,8 @@ from bicoastal.kit.errors import ConfigurationError, KitError, UnavailableError
 
 Row = Mapping[str, Any]
 
+OPERATOR_TIMEOUT_S = 5.0
+"""For the verbs that an operator runs."""
 INVALID_PASSWORD = "28P01"  # noqa: S105 - PostgreSQL's code for it
 INVALID_AUTHORIZATION = "28000"
 UNDEFINED_TABLE = "42P01"
@@ -57,6 +59,12 @@ class Server:
         """This region's database."""
         local = config.database
         return cls(local.host, local.port, local.name, config.certificates, config.intervals.database_timeout)
+
+    @classmethod
+    def for_operator(cls, config: Config) -> Server:
+        """The same with more patience: who asks once waits longer than who asks every second."""
+        found = cls.local(config)
+        return replace(found, timeout_s=max(found.timeout_s, OPERATOR_TIMEOUT_S))
 
     def connect(self, credential: Credential, application_name: str) -> Session:
         """Open a session. Raises DatabaseError with the SQLSTATE, ConfigurationError for missing certificates."""

@@ -46,7 +46,7 @@ def diverged(config: Config, aws: AwsCli, snapshot: str, after: int) -> dict[str
     if not _SNAPSHOT.fullmatch(snapshot):
         raise RefusedError(f"{snapshot[:60]!r} is no snapshot of PostgreSQL: XMIN:XMAX:LIST.")
     credential = aws.credential(config.database.secrets.app, name="app")
-    with Server.local(config).connect(credential, "bicoastal kit diverged") as session:
+    with Server.for_operator(config).connect(credential, "bicoastal kit diverged") as session:
         session.query("SET default_transaction_isolation = 'repeatable read'")
         tables = session.query(_TABLES)
         rows, more = _page(session, [row for row in tables if row["readable"]], snapshot, after)

@@ -90,7 +90,7 @@ def _gate(config: Config) -> dict[str, Any]:
 
 def _database(config: Config, aws: AwsCli) -> dict[str, Any]:
     credential = aws.credential(config.database.secrets.kit, name="kit")
-    with Server.local(config).connect(credential, "bicoastal kit status") as session:
+    with Server.for_operator(config).connect(credential, "bicoastal kit status") as session:
         seen = observe(session, config.replica_slot_prefix)
         sessions = [dict(row) for row in session.query(_SESSIONS)]
         fence = seen.fence
