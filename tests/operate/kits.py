@@ -37,7 +37,11 @@ class Kits:
     endpoint: Endpoint
     databases: dict[tuple[str, str], Database] = field(default_factory=dict)
     reading: dict[str, int] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+    """Of a region's DB instance, in place of what the control plane says."""
     lost: set[str] = field(default_factory=set)
+    deaf: bool = False
+    """No fence reaches a replica any more."""
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     ran: list[tuple[str, str]] = field(default_factory=list)
 
@@ -74,7 +78,9 @@ class Kits:
         parts = source.split(":")
         of = (parts[3], parts[6]) if len(parts) > 1 else (region, source)
         known = self.databases.setdefault(of, Database())
-        copy = Database(known.epoch, known.fence, list(known.rows), 60.0 if of[0] in self.lost else None)
+        copy = Database(
+            known.epoch, None if self.deaf else known.fence, list(known.rows), 60.0 if of[0] in self.lost else None
+        )
         self.databases[key] = copy
         return copy, True
 
@@ -156,6 +162,8 @@ class SessionWithKits(Session):
             return _Silent(EndpointConnectionError(endpoint_url=f"https://{service}.{region}.amazonaws.com"))
         if service == "ssm":
             return _RunCommand(self.kits, region)
+        if service == "rds" and region in self.kits.status:
+            return _Status(super().client(service, region), self.kits.status[region])
         if service == "autoscaling":
             return _OneInService(super().client(service, region))
         return super().client(service, region)
@@ -172,6 +180,20 @@ class _Silent:
             raise self.error
 
         return ask
+
+
+@dataclass(frozen=True)
+class _Status:
+    """RDS, with another status of its instances."""
+
+    inner: Any
+    status: str
+
+    def describe_db_instances(self, **request: Any) -> Any:
+        answer = self.inner.describe_db_instances(**request)
+        for item in answer["DBInstances"]:
+            item["DBInstanceStatus"] = self.status
+        return answer
 
 
 @dataclass(frozen=True)

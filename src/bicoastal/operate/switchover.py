@@ -57,6 +57,7 @@ class Switchover(Walk):
         self._drain_s = drain_s
         self._there = Side(subject.other(region), answered=False)
         self._proposal: Proposal | None = None
+        self.replay_s = REPLAY_S
         self.pause: tuple[float, float] | None = None
         """When writes were stopped and when they were seen to work again, in seconds since the epoch."""
 
@@ -179,7 +180,7 @@ class Switchover(Walk):
 
     def _await_replay(self) -> None:
         """The replica shows the fence with its sessions ended: a later entry of WAL than any acknowledged write."""
-        for _ in Waiter(REPLAY_S, f"waiting for the replica in {self._region} to replay the fence"):
+        for _ in Waiter(self.replay_s, f"waiting for the replica in {self._region} to replay the fence"):
             self._here = self._with_kit(self._here)
             kit = self._here.kit
             if kit is not None and kit.fence is not None and kit.fenced and kit.fence_epoch == self._epoch():
