@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "write bicoastal.yaml and the sample application",
     "synth": "write the templates of both regions and what deploys them",
     "review": "hold templates against what was asked",
+    "budget": "reckon the monthly cost, and how long users wait for what",
     "diagram": "draw what stands where, from the templates",
     "plan": "show what a deploy would change",
     "deploy": "create or change every stack in both regions",

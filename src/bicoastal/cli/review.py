@@ -112,7 +112,7 @@ def command(
     paths = paths or (DEFAULT_FOLDER,)
     settings = settings_in(Path(), spec or (DEFAULT_SPEC if demand is None else None))
     asked = Asked(spec, demand or (settings.demand if spec is None else None))
-    reading = read_all(paths, placed(regions), given=_given(parameters, parameter_files))
+    reading = read_all(paths, placed(regions), given=given_parameters(parameters, parameter_files))
     done = review(reading, asked.demand, schema=_schema(schema, settings), root=_root(reading, paths))
     if write_baseline is not None:
         from bicoastal.review.baseline import written  # noqa: PLC0415
@@ -170,7 +170,8 @@ def placed(regions: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _given(parameters: Sequence[str], files: Sequence[str]) -> list[Given]:
+def given_parameters(parameters: Sequence[str], files: Sequence[str]) -> list[Given]:
+    """What files and the command line say of parameters, the command line last."""
     found: list[Given] = []
     for entry in files:
         target, _, file = entry.rpartition("=")
