@@ -82,6 +82,7 @@ def _summary(reports: Sequence[Report]) -> bool:
         ("reads without the drain", [report.undrained.seconds for report in reports]),
         ("writes", [report.writes.seconds for report in reports]),
         ("the operation", [report.operation_s for report in reports]),
+        ("old primary to its fence", [report.fenced_after_s for report in reports]),
     ):
         print(f"{name:<26}{_spread(values)}")
     for prediction in reports[0].predicted:
