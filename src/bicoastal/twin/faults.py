@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
 
+from bicoastal.aws.faults import aws_faults
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.cloud.gateway import Fault
 from bicoastal.twin.cloud.process import ask
@@ -51,6 +52,7 @@ class Faults:
         self._rooms = tuple(rooms)
         self._lock = threading.Lock()
         self._lost: dict[str, How] = {}
+        self._zones: set[tuple[str, str]] = set()
         self._partitions: dict[tuple[str, str], How] = {}
         self._cuts: dict[tuple[str, str], How] = {}
         self._failing: dict[str, tuple[Fault, ...]] = {}
@@ -97,6 +99,41 @@ class Faults:
 
         return self._act(f"{region} is there again", recover)
 
+    def lose_zone(self, region: str, zone: str) -> Act:
+        """The hosts of an Availability Zone are gone, and EC2 finds none there for new instances.
+
+        Of a DB instance the primary is lost where it stands there, and its standby takes over; a standby that stands
+        there stays. Raises ValueError, SystemFault.
+        """
+        self._check(region)
+        if not zone.startswith(region):
+            raise ValueError(f"{zone} is no Availability Zone of {region}")
+
+        def lose() -> None:
+            self._zones.add((region, zone))
+            self._ground.api.report("ec2.zone", region, zone=zone, lost=True)
+            hosts = {"instances": self._instances_in, "databases": self._primaries_in}
+            self._all_at_once(
+                *[
+                    partial(room.crash, region, id_)
+                    for room in self._rooms
+                    if isinstance(room, Crashes) and room.name in hosts
+                    for id_ in hosts[room.name](region, zone)
+                ]
+            )
+
+        return self._act(f"{zone} is lost", lose)
+
+    def recover_zone(self, region: str, zone: str) -> Act:
+        """Instances can be launched there again. Those that failed do not come back: their group has replaced them."""
+        self._check(region)
+
+        def recover() -> None:
+            self._zones.discard((region, zone))
+            self._ground.api.report("ec2.zone", region, zone=zone, lost=False)
+
+        return self._act(f"{zone} is there again", recover)
+
     def partition(self, source: str, destination: str, how: How, *, both: bool = True) -> Act:
         """Cut the way between two regions; `both` ways, or what goes from the source alone. Raises ValueError."""
         self._check(source, destination)
@@ -141,8 +178,11 @@ class Faults:
         """Give back everything that was taken: regions, ways, the API. Raises SystemFault."""
 
         def give_back() -> None:
-            lost = list(self._lost)
+            lost, zones = list(self._lost), list(self._zones)
             self._lost.clear()
+            self._zones.clear()
+            for region, zone in zones:
+                self._ground.api.report("ec2.zone", region, zone=zone, lost=False)
             self._partitions.clear()
             self._put_cuts()
             self._failing.clear()
@@ -150,6 +190,20 @@ class Faults:
             self._all_at_once(*[partial(room.recover, region) for region in lost for room in self._rooms])
 
         return self._act("everything is there again", give_back)
+
+    def _instances_in(self, region: str, zone: str) -> list[str]:
+        where = [
+            {"Name": "availability-zone", "Values": [zone]},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        with aws_faults(f"reading the instances of {zone}"):
+            found = self._ground.api.client("ec2", region).describe_instances(Filters=where)["Reservations"]
+        return [instance["InstanceId"] for item in found for instance in item["Instances"]]
+
+    def _primaries_in(self, region: str, zone: str) -> list[str]:
+        with aws_faults(f"reading the databases of {zone}"):
+            found = self._ground.api.client("rds", region).describe_db_instances()["DBInstances"]
+        return [item["DBInstanceIdentifier"] for item in found if item.get("AvailabilityZone") == zone]
 
     def _room(self, name: str) -> Crashes:
         for room in self._rooms:

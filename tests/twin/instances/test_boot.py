@@ -214,3 +214,19 @@ def test_a_region_that_is_lost_and_comes_back_and_a_host_that_fails(site: Site) 
     assert status["InstanceStatus"]["Status"] == "impaired"
     site.loop.poke()
     assert site.controller.find(REGION, id_) is None, "nobody heals it: that is its fleet's"
+
+
+def test_a_host_that_fails_before_the_boot_comes_to_nothing(site: Site) -> None:
+    id_ = site.launch(COUNTER, profile=False)
+    site.controller.crash(REGION, id_)
+
+    def known() -> bool:
+        found = site.client("ec2").describe_instance_status(InstanceIds=[id_], IncludeAllInstances=True)
+        (status,) = found["InstanceStatuses"]
+        # Whether it had begun is decided in the controller's own thread.
+        return bool(status["InstanceState"]["Name"] == "terminated" or status["InstanceStatus"]["Status"] == "impaired")
+
+    wait_until("it is known", known, DEADLINE_S)
+    rounds = site.loop.status.rounds
+    wait_until("three rounds", lambda: site.loop.status.rounds > rounds + 2, DEADLINE_S)
+    assert site.controller.find(REGION, id_) is None

@@ -1,7 +1,7 @@
 """Faults of metrics and logs: a fleet that does not grow, and lines that are kept for ever or not at all.
 
-The fleet's instances boot nothing; the CloudWatch agent runs for one machine more, with the configuration of the deployed
-launch template and the rights of the deployed role.
+The fleet's instances boot nothing; the CloudWatch agent runs for one machine more, with the configuration of the
+deployed launch template and the rights of the deployed role.
 """
 
 from __future__ import annotations

@@ -167,14 +167,17 @@ class Instances:
         self._lost.pop(region, None)
 
     def crash(self, region: str, id_: str) -> None:
-        """One host fails: its programs are gone, and its status check says so. It is not booted again here."""
+        """One host fails: its programs are gone, and its status check says so. It is not booted again here.
+
+        One that had not begun to boot comes to nothing, as on AWS.
+        """
         key = (region, id_)
-        machine = self._machines.get(key)
+        self._crashed.add(key)
+        machine = self._machines.pop(key, None)
         if machine is not None:
-            self._crashed.add(key)
             machine.cut()
-            self._machines.pop(key, None)
-            self._tell_checks(key, reachable=False)
+        if self._report(key, reachable=False, console=self._console(key)).get("state") == "pending":
+            self._report(key, state="terminated", reason="Server.InternalError: Internal error on launch")
 
     # Steps.
 
@@ -309,8 +312,10 @@ class Instances:
     def _console(self, key: Key) -> str:
         return Machine.console_of(self._ground.home.log("instances", *key))
 
-    def _report(self, key: Key, **data: Json) -> None:
-        self._ground.api.report("ec2.instance", key[0], id=key[1], **data)
+    def _report(self, key: Key, **data: Json) -> Mapping[str, Json]:
+        """Returns the instance's `state` then; nothing of one that EC2 does not know."""
+        said: Mapping[str, Json] = self._ground.api.report("ec2.instance", key[0], id=key[1], **data)
+        return said
 
     # Who is who.
 

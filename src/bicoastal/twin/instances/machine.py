@@ -115,7 +115,7 @@ class Machine:
         self.say(f"{self.id} boots in {self.zone}, at {self.address} for {self.hardware.identity.private_ip}")
         # Here, and not in the reactor's thread: as root it may have to be copied first.
         self._house.programs()
-        self.reactor.submit(self._metadata.start(self.address)).result(10)
+        self.reactor.submit(self._listen()).result(10)
         try:
             config = cloud_config.read(self.hardware.user_data)
             self._disk = Disk(self.root, [file.path for file in config.files])
@@ -155,6 +155,12 @@ class Machine:
     def freeze(self) -> None:
         """Nothing comes from it any more, and nothing is healed: its programs stand still."""
         self._signal_all(signal.SIGSTOP)
+
+    async def _listen(self) -> None:
+        await self._metadata.start(self.address)
+        if not self._on:
+            # The power went meanwhile, and what it took was not there yet.
+            await self._metadata.stop()
 
     async def _cut(self) -> None:
         self._systemd.abandon_everything()

@@ -5,7 +5,7 @@ and `terminated` when nothing of it is left. Without, every change is there at o
 
 Other handlers make instances by `launch`, end them by `terminate` and look by `record`; all act in the region of the
 request. `REPORTS` has what the controller says: `ec2.instance` with `id`, and any of `state` (`gone`: forget it),
-`reachable`, `reason`, `console`.
+`reachable`, `reason`, `console`; and `ec2.zone`: an Availability Zone is lost, or there again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from bicoastal.twin.cloud import emulator, planes
 from bicoastal.twin.cloud.handlers.ec2 import new_id, now
 from bicoastal.twin.cloud.handlers.instance_answers import answer, lower, mapping, passes, status
-from bicoastal.twin.cloud.handlers.launching import discard, launch, make, state_of, template_version
+from bicoastal.twin.cloud.handlers.launching import discard, launch, lose_zone, make, state_of, template_version
 from bicoastal.twin.cloud.registry import ServiceError, Unchanged
 
 Json = Any
@@ -366,7 +366,7 @@ _NEXT = {
 """What a controller may make of a state."""
 
 TYPES = ()
-REPORTS = {"ec2.instance": _report}
+REPORTS = {"ec2.instance": _report, "ec2.zone": lose_zone}
 ACTIONS = {
     "RunInstances": run_instances,
     "DescribeInstances": describe_instances,

@@ -80,10 +80,33 @@ def launch(
     return make(settings, subnet_id, tags or {}, {"Id": found["LaunchTemplateId"], "Version": found["VersionNumber"]})
 
 
+_lost: set[str] = set()
+"""Availability Zones in which there is nothing to run an instance on; a control plane that restarts has them again."""
+
+
+def lose_zone(data: Mapping[str, Json]) -> Json:
+    """`zone`, and whether it is `lost` or there again: what the drill's hand says."""
+    if data["lost"]:
+        _lost.add(data["zone"])
+    else:
+        _lost.discard(data["zone"])
+    return {}
+
+
+def _check_capacity(kind: str, zone: str) -> None:
+    if zone in _lost:
+        raise ServiceError(
+            "InsufficientInstanceCapacity",
+            f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested ({zone}). Our "
+            "system will be working on provisioning additional capacity.",
+        )
+
+
 def make(settings: Mapping[str, Json], subnet_id: str, tags: Mapping[str, str], template: Record | None) -> Record:
     """A record from settings in the form of a template's data."""
     interface: Mapping[str, Json] = next(iter(settings.get("NetworkInterfaces") or ()), {})
     subnet = _subnet(subnet_id or str(interface.get("SubnetId", "")))
+    _check_capacity(str(settings.get("InstanceType") or "t3.micro"), subnet["AvailabilityZone"])
     if not settings.get("ImageId"):
         raise ServiceError("MissingParameter", "The request must contain the parameter ImageId")
     groups = _groups(interface.get("Groups") or settings.get("SecurityGroupIds") or (), subnet["VpcId"])
