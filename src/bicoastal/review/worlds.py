@@ -77,7 +77,7 @@ def _choices(deployment: Deployment) -> Iterator[list[_Alternative]]:
         undecided = {
             name for name in stack.evaluator.conditions if isinstance(stack.evaluator.condition(name), Unknown)
         }
-        for name in sorted(undecided):
+        for name in (name for name in stack.evaluator.conditions if name in undecided):
             body = stack.evaluator.conditions[name]
             if _leans_on(body, undecided):
                 continue
