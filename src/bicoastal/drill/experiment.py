@@ -93,7 +93,7 @@ class Run:
     """When what is measured was over: before anything was given back."""
     failover: Command | None = None
     fenced_after_s: float | None = None
-    """From the first answer of the returned region's database until it was fenced; None where it was not seen."""
+    """From the region's return until its old database was fenced, its hosts' boot included; None: not seen."""
     counted: float = 0.0
     """When the survivor was asked for its rows."""
     survivor_rows: frozenset[str] | None = None

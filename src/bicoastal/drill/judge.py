@@ -221,7 +221,7 @@ def _fence_held(run: Run, lost: Loss | None) -> Judged:
         return False, "the returned database was not seen to be fenced"
     said = (
         f"{len(lost.accepted_before_fence)} rows accepted before the fence, {lost.accepted_from_followers} of them "
-        f"from who follows DNS; fenced {run.fenced_after_s:.1f} s after it answered"
+        f"from who follows DNS; fenced {run.fenced_after_s:.1f} s after it returned"
     )
     return lost.accepted_from_followers == 0, said
 

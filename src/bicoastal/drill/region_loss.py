@@ -31,7 +31,7 @@ _FENCED_S = 60.0
 _HOME_S = 300.0
 _PROMOTE = "promote"
 _ROWS = "SELECT id::text FROM orders"
-_FENCE = "SELECT fenced_at IS NOT NULL, epoch FROM bicoastal.state"
+_FENCED_AT = "SELECT extract(epoch FROM fenced_at)::float8 FROM bicoastal.state"
 _THEN = (
     "every user is with the survivor within the checks' time and one TTL",
     "every user reads within the same, or a second after the operator has opened the drained gate again",
@@ -124,15 +124,17 @@ def _give_back(run: Run) -> None:
 def _fenced(run: Run) -> None:
     """Until the old primary is fenced, by an auditor's look into it."""
     with run.phase("the old primary is fenced"):
-        run.wait("the old database answers", lambda: run.stage.rows(run.home, _FENCE), _ANSWERS_S)
-        answered = time.time()
-        run.wait("the old database is fenced", lambda: _is_fenced(run), _FENCED_S)
-        run.fenced_after_s = max(time.time() - answered, 0.0)
+        run.wait("the old database answers", lambda: run.stage.rows(run.home, _FENCED_AT), _ANSWERS_S)
+        run.wait("the old database is fenced", lambda: _fenced_at(run) is not None, _FENCED_S)
+        at = _fenced_at(run)
+        if at is not None and run.returned is not None:
+            # One that ran on and was cut off has fenced itself before it returned.
+            run.fenced_after_s = max(at - run.returned.ended, 0.0)
 
 
-def _is_fenced(run: Run) -> bool:
-    found = run.stage.rows(run.home, _FENCE)
-    return bool(found and found[0][0])
+def _fenced_at(run: Run) -> float | None:
+    found = run.stage.rows(run.home, _FENCED_AT)
+    return None if not found or found[0][0] is None else float(found[0][0])
 
 
 def _count(run: Run) -> None:
