@@ -146,7 +146,7 @@ def test_who_was_killed_holds_nothing(session: SessionWithKits, bucket: str) -> 
 
 
 @pytest.mark.usefixtures("lost")
-def test_what_is_overridden_is_in_the_audit(session: SessionWithKits, subject: Subject, journal: Journal) -> None:
+def test_what_is_overridden_is_in_the_audit(subject: Subject, journal: Journal) -> None:
     """Last: there is no way back from a promotion."""
     report = _failover(journal, subject, force="INC-42: the wire is cut").run()
     assert [item.doubt for item in report.overridden] == [Doubt.LAG]

@@ -68,8 +68,10 @@ def command(context: click.Context, spec: Path | None, folder: Path | None, *, d
         _print(twin, what, views, drifts)
         for line, color in told(standing):
             click.secho(line, fg=color or None)
+    unseen = what is not None and len(views) < len(what.manifest.stacks)
     good = (
-        all(view is not None and view.good for view in views.values())
+        not unseen
+        and all(view is not None and view.good for view in views.values())
         and not any(found.resources for found in drifts.values())
         and (standing is None or standing.protected)
     )
@@ -93,7 +95,7 @@ def _look(calls: Session, what: Package, subject: Subject) -> tuple[Views, Stand
     for thread in threads:
         # They are asked as long as the databases: whoever did not answer one question does not answer the other.
         thread.join(0.5)
-    views = {entry.id: found.get(entry.id) for entry in what.manifest.stacks}
+    views = {entry.id: found[entry.id] for entry in what.manifest.stacks if entry.id in found}
     nothing = all(view is None for view in views.values()) and all(
         region.side.answered for region in standing.regions.values()
     )
@@ -155,8 +157,9 @@ def _print(twin: Announcement | None, what: Package | None, views: Views, drifts
             click.secho(f"  {line}", fg="yellow")
     if what is not None:
         click.echo(f"Stacks of {what.name}:")
-        for name, view in views.items():
-            status = view.status if view is not None else "not there"
+        for name in (entry.id for entry in what.manifest.stacks):
+            view = views.get(name)
+            status = view.status if view is not None else "not there" if name in views else "unknown: no answer"
             click.secho(f"  {name:<24} {status}", fg=None if view is not None and view.good else "yellow")
             _print_drift(drifts.get(name))
     if drifts and not any(found.resources for found in drifts.values()):

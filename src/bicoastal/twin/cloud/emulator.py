@@ -44,6 +44,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.core.router": ("SERVICE_PATTERNS",),
     "ministack.services.cloudformation": ("_stacks", "_change_sets"),
     "ministack.services.cloudformation.changesets": ("_resolve_props_for_diff",),
+    "ministack.services.cloudformation.drift": ("_DRIFT_READERS",),
     "ministack.services.cloudformation.engine": ("_evaluate_conditions", "_resolve_parameters", "_resolve_refs"),
     "ministack.services.cloudformation.handlers": ("_ACTION_HANDLERS", "_resolve_stack", "_resolve_template"),
     "ministack.services.cloudformation.helpers": ("_p", "_resolve_document"),

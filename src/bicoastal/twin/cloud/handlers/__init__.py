@@ -71,6 +71,7 @@ def install() -> None:
     rds.complete_answers()
     route53.install()
     secretsmanager.honor_exclusions()
+    secretsmanager.compare_by_name()
     service_quotas.install()
     cloudformation.install()
     registry.check_everything()
