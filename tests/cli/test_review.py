@@ -10,6 +10,7 @@ from bicoastal.blueprint.stacks import compose
 from bicoastal.blueprint.write import write_deployment
 from bicoastal.cli.review import command
 from bicoastal.core.errors import InputError
+from bicoastal.spec.starter import STARTER
 from tests.support.specs import spec
 
 TABLE = """\
@@ -110,6 +111,16 @@ def test_a_repository_decides_in_its_pyproject(table: Path) -> None:
     Path("pyproject.toml").write_text('[tool.bicoastal.review]\nfale-on = ["error"]\n')
     with pytest.raises(InputError, match="no setting fale-on"):
         run(table)
+
+
+def test_the_spec_is_the_demand_and_its_settings_hold(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text("")
+    Path("bicoastal.yaml").write_text(f"{STARTER}review:\n  fail_on: [error]\n")
+    result = run(table)
+    assert result.exit_code == 0, result.output
+    assert "(bicoastal.yaml)" in result.output
+    assert run(table, "--fail-on", "row").exit_code == 1
 
 
 def test_what_if_is_told_and_is_in_the_json(tmp_path: Path) -> None:

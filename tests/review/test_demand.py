@@ -6,6 +6,7 @@ from tests.support.specs import spec
 
 def test_a_spec_is_a_demand() -> None:
     asked = demand_of(spec(tags={"team": "web"}, residency={"flows": []}, logs={"retention_days": 7}))
+    assert asked.standby is not None
     assert (asked.home.name, asked.standby.name) == ("us-east-1", "us-west-2")
     assert asked.tags["team"] == "web"
     assert asked.tags["cost-center"] == "4711"

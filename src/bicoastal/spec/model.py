@@ -268,6 +268,27 @@ class Promise(Model):
     """Seconds of acknowledged writes that may be lost with the home region."""
 
 
+class FailOn(StrEnum):
+    """What makes a review say no."""
+
+    ROW = "row"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NOTHING = "nothing"
+
+
+class Review(Model):
+    """What `bicoastal review` does here when the command line does not say otherwise."""
+
+    fail_on: Annotated[tuple[FailOn, ...], Field(max_length=5)] = (FailOn.ROW, FailOn.ERROR)
+    """What ends with 1: a row that is not delivered, or a finding of this severity or a worse one."""
+    baseline: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    """File of what is known and not counted, relative to this one; `--write-baseline` writes it."""
+    schema_pass: bool | None = None
+    """AWS's schema pass; without a word, where `cloudformation-validate` is installed."""
+
+
 def _default_regions() -> dict[str, Region]:
     return {
         "us-east-1": Region(
@@ -314,6 +335,7 @@ class Spec(Model):
     failover_tags: Mapping[TagKey, TagValue] = Field(default_factory=dict)
     """Tags that replace or join the others in the surviving region from a failover until `rejoin`."""
     promise: Promise = Promise()
+    review: Review = Review()
 
     @property
     def prefix(self) -> str:
