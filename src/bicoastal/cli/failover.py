@@ -11,7 +11,9 @@ from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_o
 from bicoastal.cli.package import session, spec_option
 from bicoastal.operate.failover import DRAIN_S, ISOLATION_S, WITNESS_TTL_S, Failover, Wishes
 from bicoastal.operate.journal import held
+from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, Step
+from bicoastal.operate.walk import Tell
 
 PREDICTED = {
     Step.CLOSE_GATE: "1 s",
@@ -35,9 +37,18 @@ PREDICTED = {
               help="Seconds that reads there may take to finish.")  # fmt: skip
 @click.option("--force", "reason", metavar="REASON", help="Override what the guard refuses; the reason is recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and what the guard says, and change nothing.")
+@click.option("--in-region", is_flag=True,
+              help="Move the database to its standby in another zone of the region that --to names (home).")  # fmt: skip
 @click.pass_context
 def command(
-    context: click.Context, spec: Path, region: str | None, *, drain_s: float, reason: str | None, dry_run: bool
+    context: click.Context,
+    spec: Path,
+    region: str | None,
+    *,
+    drain_s: float,
+    reason: str | None,
+    dry_run: bool,
+    in_region: bool,
 ) -> None:
     """Promote the replica, with the region of the primary lost. Ended or killed at any point, the same command goes on.
 
@@ -48,6 +59,9 @@ def command(
         raise click.BadParameter("say why: it is recorded", param_hint="--force")
     tell = telling()
     subject = subject_of(spec)
+    if in_region:
+        _in_region(subject, wanted_region(subject, region, subject.home), tell)
+        return
     target = wanted_region(subject, region, subject.standby)
     calls = session("failover", subject.prefix)
     journal = journal_of(calls, subject, target, Operation.FAILOVER)
@@ -71,3 +85,17 @@ def command(
         f"{report.region} is the primary, in epoch {report.epoch}, after {report.seconds:.1f} s. It is unprotected: "
         "run `bicoastal rejoin` when the other region is back.",
     )
+
+
+def _in_region(subject: Subject, region: str, tell: Tell) -> None:
+    from bicoastal.operate.in_region import fail_over_in_region  # noqa: PLC0415 - another operation altogether
+
+    calls = session("failover", subject.prefix)
+    journal = journal_of(calls, subject, region, Operation.FAILOVER)
+    with held(calls, region, journal.bucket, f"failover inside {region}"):
+        try:
+            after = fail_over_in_region(calls, subject, region, journal, tell)
+        finally:
+            journal.send()
+    click.secho(f"{after.identifier} is {after.status} in {after.zone}. No acknowledged write is lost.", fg="green")
+    click.echo(f"The journal is {journal.file}, and in s3://{journal.bucket}/operations/journal/.")

@@ -47,7 +47,7 @@ class Secret(ResourceType):
 
 
 def compare_by_name() -> None:
-    """ministack looks for drift of a secret by its name, and CloudFormation knows it by its ARN."""
+    """Look for a secret as it is known: ministack looks for drift by its name, and CloudFormation has its ARN."""
     readers = emulator.cloudformation("drift")._DRIFT_READERS
     inner, compared = readers[Secret.type]
     readers[Secret.type] = (lambda id_, properties: inner(name_of(id_), properties), compared)
