@@ -38,7 +38,7 @@ PREDICTED = {
 @click.option("--force", "reason", metavar="REASON", help="Override what the guard refuses; the reason is recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and what the guard says, and change nothing.")
 @click.option("--in-region", is_flag=True,
-              help="Move the database to its standby in another zone of the region that --to names (home).")  # fmt: skip
+              help="Move the database to its standby in another zone; --to names the region.")  # fmt: skip
 @click.pass_context
 def command(
     context: click.Context,
