@@ -29,17 +29,24 @@ def of_stacks(stacks: Mapping[str, Built], folder: Path, shape: str, *rules: str
     return of_deployment(deployment, *rules)
 
 
-def said(rule: str, *resources: str, regions: tuple[str, ...] = ("us-east-1",), head: str = "") -> list[str]:
+def said(
+    rule: str,
+    *resources: str,
+    regions: tuple[str, ...] = ("us-east-1",),
+    head: str = "",
+    heads: tuple[str, ...] = (),
+) -> list[str]:
     """What one rule says: `error: text` for each finding, in order.
 
     `resources`: the section Resources of one template for each region, without its indentation; the last one stands for
-    all further regions. `head`: sections before it.
+    all further regions. `head`: sections before it, or `heads` one for each.
     """
     pairs = []
     for number, region in enumerate(regions):
         body = resources[min(number, len(resources) - 1)]
         indented = "".join(f"  {line}\n" for line in body.strip("\n").splitlines())
-        pairs.append((parse_template(f"{head}\nResources:\n{indented}", f"{region}.yaml"), region))
+        above = heads[number] if heads else head
+        pairs.append((parse_template(f"{above}\nResources:\n{indented}", f"{region}.yaml"), region))
     deployment = Deployment.of_files(pairs)
     assert [str(finding) for template, _ in pairs for finding in template.findings] == []
     return [f"{finding.severity}: {finding.detail}" for finding in of_deployment(deployment, rule)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 
 from bicoastal.cfn.values import Value
 
@@ -46,7 +45,6 @@ def _placed(window_: tuple[int, ...]) -> Iterator[Window]:
         yield start + shift, end + shift
 
 
-@lru_cache(maxsize=256)
 def starts(schedule: Value, zone: Value) -> tuple[int, ...]:
     """When a `cron(...)` begins in a week, in winter and in summer; empty for what is not as plain as that."""
     fields = re.fullmatch(r"cron\((\d+) (\d+) \? \* (\S+) \*\)|cron\((\d+) (\d+) \* \* \? \*\)", str(schedule))

@@ -20,7 +20,7 @@ RULE = Rule(
     ("AWS::RDS::DBParameterGroup", "AWS::RDS::DBClusterParameterGroup"),
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html",
 )
-_DEFAULT_OFF = re.compile(r"(aurora-)?postgresql?(9|1[0-4])(\D|$)")
+_DEFAULT_OFF = re.compile(r"(aurora-)?postgres(ql)?(9|1[0-4])(\D|$)")
 
 
 def look(case: Case) -> Iterator[Seen]:
