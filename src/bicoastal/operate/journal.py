@@ -69,7 +69,6 @@ class Journal:
                 ContentType="application/jsonl",
             )
 
-
     def announce(self, what: str, **details: Any) -> None:
         """Tell the region's event bus, where the team's own rules listen. Raises SystemFault."""
         entry = {

@@ -6,6 +6,7 @@ Where things stand is looked up after every step, so that it goes on from wherev
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -73,7 +74,9 @@ class Rejoin(Walk):
 
     def run(self) -> Report:
         """Walk the table to its end. Raises Refused where this region is not the primary, SystemFault on the way."""
-        seen = self._look()
+        self._look()
+        self._here = self._sure(self._here)
+        seen = Observation(self._here, self._there, time.time())
         kit = seen.here.kit
         if kit is None or kit.epoch is None or kit.role != "primary" or kit.fence is not None:
             raise Refused(

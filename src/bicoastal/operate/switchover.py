@@ -63,14 +63,17 @@ class Switchover(Walk):
 
     def run(self) -> Report:
         """Walk the table to its end. Raises Refused where it cannot be without loss; then everything is as it was."""
-        seen = self._look()
+        self._look()
+        self._here, self._there = self._sure(self._here), self._sure(self._there)
+        seen = Observation(self._here, self._there, time.time())
         state = switchover_state(seen, self._progress)
         self._journal.write("assessed", region=self._region, state=state)
         if self._there.instance is not None and self._there.instance.source:
             return self._stay()
         self.report.epoch = switchover_epoch(seen)
         if self.report.epoch is None:
-            raise SystemFault(f"The epoch in {self._region} is unknown: {self._here.kit_unknown}.\n    -> {_KITS}")
+            why = self._here.kit_unknown or "its kit does not reach it"
+            raise SystemFault(f"The database in {self._region} is not seen: {why}.\n    -> {_KITS}.")
         if state in _UNDONE:
             self._refuse(self.objections(seen))
         try:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bicoastal.aws.session import Session
-from bicoastal.core.errors import BicoastalError
+from bicoastal.aws.waiting import Waiter
+from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.operate import beside, kit
 from bicoastal.operate.act import Acts
 from bicoastal.operate.decide import Objection, Progress
@@ -22,6 +23,7 @@ from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, State, Step, Transition, row
 
 Tell = Callable[[str], None]
+SEE_S = 20.0
 LOOK_S = 0.2
 """Between two looks at what readers do, at the kit's pace."""
 
@@ -143,6 +145,20 @@ class Walk(ABC):
             return replace(side, fleet=fleet, kit=found, kit_unknown="")
         except BicoastalError as error:
             return replace(side, kit=None, kit_unknown=str(error).splitlines()[0])
+
+    def _sure(self, side: Side) -> Side:
+        """The side once its kit has seen its database: what is no emergency takes no silence of a moment for an answer.
+
+        As it is, where the kit does not see it for `SEE_S`.
+        """
+        try:
+            for _ in Waiter(SEE_S, f"asking the kit in {side.region}"):
+                if side.kit is not None and side.kit.role != kit.UNREACHABLE:
+                    return side
+                side = self._with_kit(side)
+        except SystemFault:
+            return side
+        raise AssertionError("a waiter ends by its deadline")
 
     def _drained(self, here: Side, drain_s: float) -> Side:
         """Give readers so long, by the kit's clocks; returns the side as it is when none is left or time is over."""
