@@ -80,6 +80,16 @@ def test_every_row_of_the_mission_names_stacks_and_a_test_that_are_there() -> No
             assert name in (ROOT / path).read_text(), f"{row} names {test}"
 
 
+def test_every_wiring_fault_has_a_test_that_deploys_it() -> None:
+    page = (ROOT / "docs" / "fidelity.md").read_text()
+    rows = re.findall(r"^\| (\d+)\. .*`(tests/twin/wiring/[^`:]+)::test_(\d+)_(\w+)` \|$", page, re.MULTILINE)
+    assert [row[0] for row in rows] == [row[2] for row in rows] == [str(number) for number in range(1, 13)]
+    for number, path, _, name in rows:
+        assert f"def test_{number}_{name}(" in (ROOT / path).read_text(), (
+            f"fault {number} names a test that is not there"
+        )
+
+
 def test_the_project_names_no_machine() -> None:
     """An absolute path of the machine that it was written on means nothing on another one."""
     found = []

@@ -35,6 +35,7 @@ REMEMBERED_S = 3600.0
 """How long a terminated instance is still described."""
 _LIVE = ("pending", "running")
 _MIB = 1 << 20
+_NO_LAUNCH = "Server.InternalError: An internal error caused the instance to terminate during launch."
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Instances:
         if machine is not None:
             machine.cut()
         if self._report(key, reachable=False, console=self._console(key)).get("state") == "pending":
-            self._report(key, state="terminated", reason="Server.InternalError: Internal error on launch")
+            self._report(key, state="terminated", reason=_NO_LAUNCH)
 
     # Steps.
 
