@@ -21,10 +21,10 @@ RULE = Rule(
 
 
 def look(case: Case) -> Iterator[Seen]:
-    """Fleets behind a balancer."""
+    """Fleets behind a balancer; of one instance alone `fleet-of-one` speaks."""
     for region in case.deployment.regions:
         for fleet in case.fleets(region):
             low, high = number(fleet.resource.get("MinSize")), number(fleet.resource.get("MaxSize"))
-            if fleet.targets and low is not None and high is not None and high <= low:
+            if fleet.targets and low is not None and high is not None and 2 <= high <= low:
                 text = f"{fleet.resource.logical_id} has between {low:.0f} and {high:.0f} instances."
                 yield Hit(fleet.resource, text, ("MaxSize",))

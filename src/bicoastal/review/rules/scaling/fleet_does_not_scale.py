@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
+from bicoastal.review.verdict import number
 
 RULE = Rule(
     "fleet-does-not-scale",
@@ -20,7 +21,7 @@ RULE = Rule(
 
 
 def look(case: Case) -> Iterator[Seen]:
-    """Fleets behind a balancer that no policy here names."""
+    """Fleets behind a balancer with room to grow that no policy here uses."""
     policies = case.deployment.of_type("AWS::AutoScaling::ScalingPolicy")
     unclear = any(case.deployment.resource(one.get("AutoScalingGroupName")) is None for one in policies)
     for region in case.deployment.regions:
@@ -28,5 +29,7 @@ def look(case: Case) -> Iterator[Seen]:
             own = [
                 one for one in policies if case.deployment.resource(one.get("AutoScalingGroupName")) is fleet.resource
             ]
-            if fleet.targets and not own and not unclear:
+            low, high = number(fleet.resource.get("MinSize")), number(fleet.resource.get("MaxSize"))
+            room = low is not None and high is not None and low < high
+            if fleet.targets and room and not own and not unclear:
                 yield Hit(fleet.resource, f"No policy scales {fleet.resource.logical_id}.")

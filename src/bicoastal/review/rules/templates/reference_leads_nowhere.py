@@ -41,5 +41,5 @@ def _added_to(stack: Stack) -> bool:
         return True
     names = stack.evaluator.resources
     return "Fn::Transform" in names or any(
-        not item.type or item.type.endswith("::MODULE") for item in stack.resources.values()
+        "::" not in item.type or item.type.endswith("::MODULE") for item in stack.resources.values()
     )
