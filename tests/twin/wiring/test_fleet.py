@@ -167,16 +167,6 @@ def test_2_balancer_blocked_by_the_targets_group(site: Site) -> None:
 
 def test_10_fleet_in_one_zone(site: Site) -> None:
     """Its zone is lost, and nothing serves until the zone is there again; over three zones the others serve on."""
-    lost, other = site.zones()
-    site.faults.lose_zone(HOME, lost)
-    assert other in site.zones()
-    until("the other zones serve all", lambda: lost not in site.zones() and len(site.zones()) == 2, 60)
-    until("the page is there", lambda: site.get() == 200, 30)
-    said = " ".join(str(item.get("StatusMessage")) for item in site.activities())
-    assert f"do not have sufficient t3.micro capacity in the Availability Zone you requested ({lost})" in said
-    site.faults.recover_zone(HOME, lost)
-    site.await_service()
-
     one = changed(
         "Fleet",
         "VPCZoneIdentifier: !Ref ApplicationSubnets",
@@ -194,6 +184,16 @@ def test_10_fleet_in_one_zone(site: Site) -> None:
         until("launches fail", lambda: len(site.activities()) > failed, 60)
         assert (site.zones(), site.group["DesiredCapacity"]) == ([], 2)
         site.faults.recover_zone(HOME, zone)
+    site.await_service()
+
+    lost, other = site.zones()
+    site.faults.lose_zone(HOME, lost)
+    assert other in site.zones()
+    until("the page is there", lambda: site.get() == 200, 30)
+    until("the other zones have it all", lambda: lost not in site.zones() and len(site.zones()) == 2, 60)
+    said = " ".join(str(item.get("StatusMessage")) for item in site.activities())
+    assert f"do not have sufficient t3.micro capacity in the Availability Zone you requested ({lost})" in said
+    site.faults.recover_zone(HOME, lost)
 
 
 def test_11_health_check_on_a_path_that_is_not_served(site: Site) -> None:
