@@ -40,6 +40,8 @@ class Kits:
     status: dict[str, str] = field(default_factory=dict)
     """Of a region's DB instance, in place of what the control plane says."""
     lost: set[str] = field(default_factory=set)
+    prompt: bool = False
+    """The replica tells its primary at once what it has."""
     deaf: bool = False
     """No fence reaches a replica any more."""
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class Kits:
         if epoch < database.epoch or (values["Reason"] == "superseded" and epoch == database.epoch):
             raise _No("stale")
         database.fence = values["Reason"], epoch
-        return {"fenced": True, "lsn": "0/1"}
+        return {"fenced": True, "lsn": "0/1", "received": self.prompt}
 
     def _unfence(self, region: str, values: dict[str, str]) -> dict[str, Any]:
         database = self._primary(region)

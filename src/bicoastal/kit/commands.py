@@ -17,6 +17,12 @@ from bicoastal.kit.fence import Reason
 APPLICATION_NAME = "bicoastal kit command"
 _EXPEL_DEADLINE_S = 30.0
 _EPOCH_REFUSED = "BC001"
+_RECEIVED_WITHIN_S = 2.0
+_LOOK_S = 0.01
+_RECEIVED = """
+SELECT coalesce(bool_or(r.flush_lsn >= CAST(:lsn AS pg_lsn)), false) AS received
+FROM pg_stat_replication r JOIN pg_replication_slots p ON p.active_pid = r.pid WHERE starts_with(p.slot_name, :prefix)
+"""
 
 
 def fence(config: Config, aws: AwsCli, epoch: int, reason: str) -> dict[str, object]:
@@ -37,8 +43,9 @@ def fence(config: Config, aws: AwsCli, epoch: int, reason: str) -> dict[str, obj
                 )
         if said.startswith("leaky"):
             raise UnavailableError(f"fenced, but not tight: {said}. Revoke that grant as its grantor.")
-        lsn = session.one("SELECT pg_current_wal_flush_lsn()::text AS lsn")["lsn"]
-        return {"fenced": True, "epoch": epoch, "reason": reason, "already": said == "already", "lsn": lsn}
+        lsn = str(session.one("SELECT pg_current_wal_flush_lsn()::text AS lsn")["lsn"])
+        told = {"fenced": True, "epoch": epoch, "reason": reason, "already": said == "already", "lsn": lsn}
+        return {**told, "received": _received(session, config, lsn)}
 
 
 def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
@@ -71,6 +78,19 @@ def probe(config: Config, aws: AwsCli) -> dict[str, object]:
         written = session.one("SELECT nonce FROM bicoastal.probe")["nonce"]
         # Another probe may have come between; that one's row proves the same.
         return {"writes": written is not None, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def _received(session: Session, config: Config, lsn: str) -> bool:
+    """Whether the other region's replica has everything up to here on its disk: a promotion replays all of that.
+
+    Told by the replica itself, within a moment; so a switchover need not go and ask it while writes are stopped.
+    """
+    deadline = time.monotonic() + _RECEIVED_WITHIN_S
+    while True:
+        row = session.one(_RECEIVED, lsn=lsn, prefix=config.replica_slot_prefix)
+        if row["received"] or time.monotonic() > deadline:
+            return bool(row["received"])
+        time.sleep(_LOOK_S)
 
 
 def _primary(config: Config, aws: AwsCli) -> Session:

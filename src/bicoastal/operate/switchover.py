@@ -179,10 +179,17 @@ class Switchover(Walk):
             {"Epoch": str(self._epoch()), "Reason": reason}, within_s=_FENCE_S,
         )  # fmt: skip
         self.pause = (begun, begun)
-        self._journal.write("stopped", lsn=said.get("lsn"))
+        received = bool(said.get("received"))
+        self._progress = replace(self._progress, replayed=received)
+        self._journal.write("stopped", lsn=said.get("lsn"), received=received)
 
     def _await_replay(self) -> None:
-        """The replica shows the fence with its sessions ended: a later entry of WAL than any acknowledged write."""
+        """The replica told its primary that it has all up to the fence on its disk, and a promotion replays that.
+
+        Or it shows the fence itself, with its sessions ended: a later entry of WAL than any acknowledged write.
+        """
+        if self._progress.replayed:
+            return
         for _ in Waiter(self.replay_s, f"waiting for the replica in {self._region} to replay the fence"):
             self._here = self._with_kit(self._here)
             kit = self._here.kit
