@@ -184,13 +184,13 @@ class Running:
         return self.client("rds", region).describe_db_instances()["DBInstances"][0]
 
     def processes(self, words: str) -> list[int]:
-        """Ids of the twin's processes whose command line holds `words` and the twin's folder."""
+        """Ids of the twin's processes whose command line holds `words`: they name its folder, or are at home in it."""
         found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if words in line and str(self.home) in line:
-                    found.append(int(path.parent.name))
+                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if words in line and str(self.home) in f"{line} {(path / 'cwd').readlink()}":
+                    found.append(int(path.name))
         return found
 
     @property

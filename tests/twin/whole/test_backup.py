@@ -9,6 +9,7 @@ import pytest
 from tests.support.running import EAST, PREFIX, Running, until
 
 pytestmark = pytest.mark.xdist_group("twin")
+_GOING = ("CREATED", "PENDING", "RUNNING")
 
 
 def test_rows_that_were_deleted_come_back(twin: Running) -> None:
@@ -24,14 +25,16 @@ def test_rows_that_were_deleted_come_back(twin: Running) -> None:
     role = twin.client("iam").get_role(RoleName=f"{PREFIX}-backup-{EAST}")["Role"]["Arn"]
     job = twin.aws(
         "backup", "start-backup-job", "--backup-vault-name", vault,
-        "--resource-arn", database["DBInstanceArn"], "--iam-role-arn", role,
+        "--resource-arn", database["DBInstanceArn"], "--iam-role-arn", role, "--lifecycle", "DeleteAfterDays=35",
     )["BackupJobId"]  # fmt: skip
-    until("the backup is done", lambda: backup.describe_backup_job(BackupJobId=job)["State"] == "COMPLETED")
+    until("the backup is over", lambda: backup.describe_backup_job(BackupJobId=job)["State"] not in _GOING)
+    done = backup.describe_backup_job(BackupJobId=job)
+    assert done["State"] == "COMPLETED", done.get("StatusMessage")
     point = backup.describe_backup_job(BackupJobId=job)["RecoveryPointArn"]
     metadata = backup.get_recovery_point_restore_metadata(BackupVaultName=vault, RecoveryPointArn=point)[
         "RestoreMetadata"
     ]
-    metadata["DBInstanceIdentifier"] = f"{PREFIX}-db-restored"
+    metadata["DBInstanceIdentifier"] = f"{PREFIX}-restored-1"
     restore_role = next(
         item["Arn"]
         for item in twin.client("iam").list_roles()["Roles"]
@@ -42,7 +45,11 @@ def test_rows_that_were_deleted_come_back(twin: Running) -> None:
         "--resource-type", "RDS", "--metadata", json.dumps(metadata),
     )["RestoreJobId"]  # fmt: skip
     until(
-        "the restore is done", lambda: backup.describe_restore_job(RestoreJobId=restore)["Status"] == "COMPLETED", 120
+        "the restore is over",
+        lambda: backup.describe_restore_job(RestoreJobId=restore)["Status"] not in _GOING,
+        120,
     )
-    (restored,) = twin.client("rds").describe_db_instances(DBInstanceIdentifier=f"{PREFIX}-db-restored")["DBInstances"]
+    ended = backup.describe_restore_job(RestoreJobId=restore)
+    assert ended["Status"] == "COMPLETED", ended.get("StatusMessage")
+    (restored,) = twin.client("rds").describe_db_instances(DBInstanceIdentifier=f"{PREFIX}-restored-1")["DBInstances"]
     assert restored["DBInstanceStatus"] == "available"
