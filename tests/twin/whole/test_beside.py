@@ -11,7 +11,7 @@ import pytest
 from tests.support.running import EAST, WEST, Running, running, until
 from tests.twin.whole.conftest import other_application
 
-pytestmark = pytest.mark.xdist_group("beside")
+pytestmark = pytest.mark.xdist_group("twin")
 
 
 @pytest.fixture(scope="module")

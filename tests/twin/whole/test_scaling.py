@@ -49,7 +49,7 @@ def _desired(twin: Running) -> int:
 def test_traffic_alone_does_not_grow_the_fleet(twin: Running) -> None:
     """Many cheap requests: a file of the sample's, well below the CPU's threshold."""
     before = _desired(twin)
-    with load(twin, "/style.css", clients=1, pause_s=0.04):
+    with load(twin, "/style.css", clients=2, pause_s=0.03):
         until("the alarm has looked", lambda: _alarm(twin, "scale-out") in ("OK", "ALARM"))
         seen = _traffic(twin)
         until("traffic is above its threshold for three minutes", lambda: _traffic(twin) > seen + 2, 12 * MINUTE_S)
@@ -57,7 +57,7 @@ def test_traffic_alone_does_not_grow_the_fleet(twin: Running) -> None:
 
 
 def _traffic(twin: Running) -> int:
-    """Minutes in which more than 80 requests for each target came."""
+    """Minutes in which more than 50 requests for each target came."""
     import time  # noqa: PLC0415 - only here
 
     metrics = twin.client("cloudwatch").list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget")
@@ -71,7 +71,7 @@ def _traffic(twin: Running) -> int:
         Period=1,
         Statistics=["Sum"],
     )
-    return sum(point["Sum"] > 80 for point in answer["Datapoints"])
+    return sum(point["Sum"] > 50 for point in answer["Datapoints"])
 
 
 def test_traffic_and_cpu_grow_the_fleet_and_quiet_shrinks_it(twin: Running) -> None:
@@ -80,4 +80,4 @@ def test_traffic_and_cpu_grow_the_fleet_and_quiet_shrinks_it(twin: Running) -> N
         until("the fleet is asked to grow", lambda: _desired(twin) > before, 20 * MINUTE_S)
         until("it has grown", lambda: len(twin.in_service(EAST)) > before, 20 * MINUTE_S)
         assert _alarm(twin, "scale-out") == "ALARM"
-    until("the fleet shrinks again", lambda: _desired(twin) < 4 and len(twin.in_service(EAST)) <= 3, 60 * MINUTE_S)
+    until("the fleet shrinks again", lambda: len(twin.in_service(EAST)) == before == _desired(twin), 80 * MINUTE_S)
