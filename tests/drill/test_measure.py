@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bicoastal.drill.ledger import GATE, READ, WRITE, Entry
-from bicoastal.drill.measure import READS, WRITES, errors_per_second, lag_s, loss, moved, recovery, seen, settled
+from bicoastal.drill.measure import (
+    READS,
+    WRITES,
+    errors_per_second,
+    heartbeat_ages,
+    loss,
+    moved,
+    recovery,
+    seen,
+    settled,
+)
 from tests.drill.entries import EAST, WEST, read, write
 
 
@@ -168,13 +178,13 @@ def test_users_have_moved_when_the_last_one_was_answered_there() -> None:
     assert moved(ledger[:2], EAST, WEST, 100) is None
 
 
-def test_the_lag_is_the_oldest_heartbeat_that_was_read_there() -> None:
+def test_the_heartbeats_age_is_what_was_read_there_shortly_before() -> None:
     def seen_lag(at: float, lag: float | None, region: str) -> Entry:
         return replace(read(at, coast=WEST, region=region), lag_s=lag)
 
     ledger = [seen_lag(98, 9.0, WEST), seen_lag(99.4, 0.2, WEST), seen_lag(99.8, 0.4, WEST), seen_lag(99.9, 0.9, EAST)]
-    assert lag_s(ledger, WEST, 100, 1) == 0.4
-    assert lag_s(ledger, WEST, 50, 1) is None
+    assert heartbeat_ages([*ledger, seen_lag(99.9, None, WEST)], WEST, 100, 1) == [0.2, 0.4]
+    assert heartbeat_ages(ledger, WEST, 50, 1) == []
 
 
 def test_kinds_are_those_of_the_ledger() -> None:

@@ -21,7 +21,7 @@ from tests.drill.entries import EAST, WEST
 from tests.drill.test_report import CONTRACT
 from tests.support.running import sample
 
-pytestmark = pytest.mark.xdist_group("drill")
+pytestmark = pytest.mark.xdist_group("twin")
 TIMED = "every user"
 """What begins the promises that a clock decides."""
 

@@ -18,7 +18,7 @@ from bicoastal.drill.measure import (
     Loss,
     Recovery,
     errors_per_second,
-    lag_s,
+    heartbeat_ages,
     loss,
     moved,
     recovery,
@@ -64,7 +64,7 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
     lost = _loss(run, entries)
     calls = _calls(run, fault)
     path = forbidden(calls, run.home)
-    heartbeat = lag_s(entries, run.standby, fault, 1.0)
+    heartbeat = max(heartbeat_ages(entries, run.standby, fault, 1.0), default=None)
     end = max([fault, *(phase.ended for phase in run.phases)])
     given = [said for said in run.said if said.part != "afterwards"]
     afterwards = [said for said in run.said if said.part == "afterwards"]

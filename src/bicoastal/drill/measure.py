@@ -81,14 +81,16 @@ def settled(
     return all(entry.served for entry in recent) and asking >= set(coasts)
 
 
-def lag_s(entries: Iterable[Entry], coast: str, before: float, within_s: float) -> float | None:
-    """The oldest heartbeat that users of a coast read in the time before a moment; None where they read none."""
-    seen = [
+def heartbeat_ages(entries: Iterable[Entry], region: str, before: float, within_s: float) -> list[float]:
+    """How old the writer's heartbeat was each time that it was read in a region, in the time before a moment.
+
+    The least of them is how far its replica is behind; the most is what a loss at that moment would cost.
+    """
+    return [
         entry.lag_s
         for entry in entries
-        if entry.lag_s is not None and entry.region == coast and before - within_s < entry.ended <= before
+        if entry.lag_s is not None and entry.region == region and before - within_s < entry.ended <= before
     ]
-    return max(seen, default=None)
 
 
 @dataclass(frozen=True)

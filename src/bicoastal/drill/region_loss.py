@@ -15,7 +15,7 @@ from functools import partial
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Condition, Deed, Experiment, Run, steady
 from bicoastal.drill.ledger import PAGE, READ
-from bicoastal.drill.measure import READS, WRITES, lag_s, settled
+from bicoastal.drill.measure import READS, WRITES, heartbeat_ages, settled
 from bicoastal.drill.operator import Command
 from bicoastal.twin.cloud.gateway import Fault
 from bicoastal.twin.interfaces import How
@@ -59,10 +59,10 @@ def _rows(run: Run) -> str:
 
 
 def _lag(run: Run) -> str:
-    lag = lag_s(run.users.entries(), run.standby, time.time(), STEADY_S)
-    if lag is None:
+    ages = heartbeat_ages(run.users.entries(), run.standby, time.time(), STEADY_S)
+    if not ages:
         return "nobody could read how far the replica is behind"
-    return "" if lag < LAG_S else f"the replica is {lag:.1f} s behind"
+    return "" if min(ages) < LAG_S else f"the replica is {min(ages):.1f} s behind"
 
 
 def _own(run: Run) -> str:
