@@ -103,7 +103,7 @@ class Rehearsal:
 
     def calls(self, after: int = 0) -> list[dict[str, Any]]:
         """What the API's gateway saw, from a number on."""
-        found: list[dict[str, Any]] = ask(self.twin.endpoint, f"calls?after={after}")["calls"]
+        found: list[dict[str, Any]] = ask(self.twin.endpoint, f"calls?after={after}")
         return found
 
     def _deploy(self) -> None:

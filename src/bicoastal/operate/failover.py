@@ -69,6 +69,8 @@ class Failover(Walk):
         self._aside = aside or session
         self._watcher = Watcher(session, subject, region, aside=self._aside)
         self._ledger = Ledger(session, region, journal.bucket)
+        self._known_lag_s: float | None = None
+        """At the last contact: it does not change any more."""
         self._fenced = threading.Event()
         self._no_way_back = threading.Event()
         self._ended = threading.Event()
@@ -181,6 +183,8 @@ class Failover(Walk):
         kit = self._here.kit
         if kit is not None and kit.receiver == "streaming" and kit.heartbeat_age_s is not None:
             return kit.heartbeat_age_s
+        if self._known_lag_s is not None:
+            return self._known_lag_s
         end = time.time()
         try:
             with aws_faults(f"reading the heartbeat's age in {self._region}"):
@@ -192,7 +196,8 @@ class Failover(Walk):
                 )
         except BicoastalError:
             return None
-        return lag_at_last_contact(answer["MetricDataResults"][0]["Values"])
+        self._known_lag_s = lag_at_last_contact(answer["MetricDataResults"][0]["Values"])
+        return self._known_lag_s
 
     # The steps that wait.
 
