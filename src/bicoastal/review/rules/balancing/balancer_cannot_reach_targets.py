@@ -32,6 +32,8 @@ def look(case: Case) -> Iterator[Seen]:
 
 def _between(case: Case, balancer: Balancer, fleet: Fleet) -> Iterator[Seen]:
     joined = [target for target in balancer.targets if any(target is one for one in fleet.targets)]
+    if not joined:
+        return
     sources, vague = balancer_ends(case.reachable, balancer)
     destinations, unclear = fleet_ends(case.reachable, fleet)
     for target in joined:

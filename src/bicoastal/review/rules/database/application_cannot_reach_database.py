@@ -25,21 +25,26 @@ RULE = Rule(
 def look(case: Case) -> Iterator[Seen]:
     """Fleets whose launch template mentions a database of their region, or the secret that holds its password."""
     for region in case.deployment.regions:
-        for fleet in case.fleets(region):
-            for database in case.deployment.of_type("AWS::RDS::DBInstance", region=region):
-                if fleet.template is not None and _told(case, fleet.template, database):
+        databases = case.deployment.of_type("AWS::RDS::DBInstance", region=region)
+        for fleet in case.fleets(region) if databases else ():
+            if fleet.template is None:
+                continue
+            named = {id(item) for item in case.deployment.mentioned(fleet.template.properties)}
+            text = str(fleet.template.properties)
+            for database in databases:
+                if _told(case, named, text, database, alone=len(databases) == 1):
                     yield from _between(case, fleet, database)
 
 
-def _told(case: Case, template: Resource, database: Resource) -> bool:
-    named = case.deployment.mentioned(template.properties)
-    secrets = case.deployment.mentioned(database.get("MasterUserPassword"))
-    alone = len(case.deployment.of_type("AWS::RDS::DBInstance", region=database.region)) == 1
-    spelled = case.deployment.spelled(case.deployment.name(database) or "")
-    text = str(template.properties) if spelled else ""
-    if any(item is database for item in named) or (spelled and spelled in text):
+def _told(case: Case, named: set[int], text: str, database: Resource, *, alone: bool) -> bool:
+    """By reference, by name, or by the password of the only one."""
+    if id(database) in named:
         return True
-    return alone and any(one is two for one in secrets for two in named)
+    name = case.deployment.name(database)
+    if name is not None and case.deployment.spelled(name) in text:
+        return True
+    secrets = case.deployment.mentioned(database.get("MasterUserPassword"))
+    return alone and any(id(secret) in named for secret in secrets)
 
 
 def _between(case: Case, fleet: Fleet, database: Resource) -> Iterator[Seen]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Value
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
-from bicoastal.review.model.network import contains
 from bicoastal.review.rule import Hit, Rule, Seen
 
 RULE = Rule(
@@ -24,25 +24,30 @@ RULE = Rule(
 
 def look(case: Case) -> Iterator[Seen]:
     """Subnets of one VPC, where the blocks are known."""
-    for region in case.deployment.regions:
-        seen: list[Resource] = []
-        for subnet in case.deployment.of_type("AWS::EC2::Subnet", region=region):
-            vpc = case.deployment.resource(subnet.get("VpcId"))
-            block = subnet.get("CidrBlock")
-            if vpc is None or vpc.type != "AWS::EC2::VPC" or not _known(block) or not _known(vpc.get("CidrBlock")):
-                continue
-            more = case.deployment.referring(vpc, "AWS::EC2::VPCCidrBlock")
-            if not contains(vpc.get("CidrBlock"), block) and not more:
-                yield Hit(subnet, f"{subnet.logical_id} ({block}) lies outside {vpc.get('CidrBlock')}.", ("CidrBlock",))
-            for other in seen:
-                same_vpc = case.deployment.resource(other.get("VpcId")) is vpc
-                if same_vpc and any(
-                    contains(*pair) for pair in ((block, other.get("CidrBlock")), (other.get("CidrBlock"), block))
-                ):
-                    yield Hit(subnet, f"{subnet.logical_id} ({block}) overlaps {other.logical_id}.", ("CidrBlock",))
-            if subnet.exists:
-                seen.append(subnet)
+    for vpc in case.deployment.of_type("AWS::EC2::VPC"):
+        more = case.deployment.referring(vpc, "AWS::EC2::VPCCidrBlock")
+        own = [
+            (block, item)
+            for item in case.deployment.referring(vpc, "AWS::EC2::Subnet")
+            if (block := _block(item.get("CidrBlock"))) is not None and item.exists
+        ]
+        whole = _block(vpc.get("CidrBlock"))
+        for block, item in own:
+            if whole is not None and not more and not block.subnet_of(whole):
+                yield Hit(item, f"{item.logical_id} ({block}) lies outside {whole}.", ("CidrBlock",))
+        # In the order of their addresses a block overlaps one before it, or none.
+        own.sort(key=lambda pair: (pair[0].network_address, pair[0].prefixlen))
+        last: tuple[IPv4Network, Resource] | None = None
+        for block, item in own:
+            if last is not None and block.subnet_of(last[0]):
+                yield Hit(item, f"{item.logical_id} ({block}) overlaps {last[1].logical_id}.", ("CidrBlock",))
+            else:
+                last = (block, item)
 
 
-def _known(block: Value) -> bool:
-    return isinstance(block, str) and "/" in block
+def _block(value: Value) -> IPv4Network | None:
+    """A block that is known; None for anything else."""
+    try:
+        return IPv4Network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        return None
