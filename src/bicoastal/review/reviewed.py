@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bicoastal.cfn.deployment import Change, Deployment
 from bicoastal.cfn.load import Reading
@@ -22,7 +23,9 @@ from bicoastal.review.demand import Demand
 from bicoastal.review.findings import look
 from bicoastal.review.suppress import Suppressions
 from bicoastal.review.verdict import RowVerdict
-from bicoastal.review.worlds import merged_findings, merged_rows, worlds
+
+if TYPE_CHECKING:
+    from bicoastal.review.worlds import World
 
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
@@ -48,8 +51,10 @@ def review(
     deployment = reading.deployment()
     demand = demand_of(deployment)
     case = Case(deployment, demand)
-    cases = worlds(deployment)
+    cases = _cases(deployment)
     if cases:
+        from bicoastal.review.worlds import merged_findings, merged_rows  # noqa: PLC0415 - seldom needed
+
         looked = [(world, Case(reading.deployment(Change(conditions=world.conditions)), demand)) for world in cases]
         rows = merged_rows([(world, tuple(judged(one))) for world, one in looked])
         found = [(world, look(one)) for world, one in looked]
@@ -70,6 +75,14 @@ def review(
         suppressed + less,
         len(cases) or 1,
     )
+
+
+def _cases(deployment: Deployment) -> list[World]:
+    if not any(stack.evaluator.conditions for stack in deployment.stacks.values()):
+        return []
+    from bicoastal.review.worlds import worlds  # noqa: PLC0415 - templates without conditions don't wait for it
+
+    return worlds(deployment)
 
 
 def _of_schemas(deployment: Deployment, root: Path | None) -> tuple[list[Finding], int]:

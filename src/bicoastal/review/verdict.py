@@ -36,6 +36,10 @@ class Judgement:
     evidence: list[Evidence] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
+    """What is in the two lists: a template may lack the same of ten thousand resources."""
+    _accused: set[str] = field(default_factory=set)
+    """The first two words of each, which name a resource as `where` does."""
 
     def found(self, resource: Resource, text: str, *path: str | int) -> None:
         """A resource (the property at `path`) proves something."""
@@ -43,14 +47,23 @@ class Judgement:
             Evidence(resource.stack.template.file, resource.region, resource.logical_id, resource.line(*path), text)
         )
 
+    def sound(self, resource: Resource, text: str, *path: str | int) -> None:
+        """The same for a claim about the whole of a resource: only where nothing was said against it before."""
+        if where(resource) not in self._accused:
+            self.found(resource, text, *path)
+
     def lacks(self, text: str) -> None:
         """Something that was asked is not there."""
-        if text not in self.missing:
+        if text not in self._said:
+            self._said.add(text)
+            self._accused.add(" ".join(text.split(" ", 2)[:2]).rstrip(":"))
             self.missing.append(text)
 
     def unsure(self, text: str) -> None:
         """Something cannot be told from the templates."""
-        if text not in self.doubts:
+        if text not in self._said:
+            self._said.add(text)
+            self._accused.add(" ".join(text.split(" ", 2)[:2]).rstrip(":"))
             self.doubts.append(text)
 
     def expect(

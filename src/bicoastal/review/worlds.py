@@ -29,6 +29,8 @@ class World:
 
     words: str
     conditions: Mapping[tuple[str, str], bool]
+    parts: frozenset[str] = frozenset()
+    """The words, choice by choice."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def _world(case: Sequence[_Alternative]) -> World:
     merged: Assumed = {}
     for alternative in case:
         merged.update(alternative.conditions)
-    return World(" and ".join(alternative.words for alternative in case), merged)
+    words = [alternative.words for alternative in case]
+    return World(" and ".join(words), merged, frozenset(words))
 
 
 def _product(numbers: Iterable[int]) -> int:
@@ -153,7 +156,9 @@ def merged_rows(cases: Sequence[tuple[World, Sequence[RowVerdict]]]) -> tuple[Ro
 def _row(cases: Sequence[tuple[World, RowVerdict]]) -> RowVerdict:
     first = cases[0][1]
     everywhere = [text for text in first.missing if all(text in row.missing for _, row in cases)]
-    some = [f"Where {world.words}: {text}" for world, row in cases for text in row.missing if text not in everywhere]
+    texts = dict.fromkeys(text for _, row in cases for text in row.missing if text not in everywhere)
+    everyone = [world for world, _ in cases]
+    some = [f"Where {_when([w for w, row in cases if text in row.missing], everyone)}: {text}" for text in texts]
     doubts = tuple(dict.fromkeys(text for _, row in cases for text in row.doubts))
     evidence = tuple(dict.fromkeys(item for _, row in cases for item in row.evidence))
     verdicts = {row.verdict for _, row in cases}
@@ -170,17 +175,28 @@ def _row(cases: Sequence[tuple[World, RowVerdict]]) -> RowVerdict:
     )
 
 
+def _when(held: Sequence[World], everyone: Sequence[World]) -> str:
+    """The shortest words for some of the cases: what they have in common and no other case has."""
+    common = frozenset.intersection(*(world.parts for world in held))
+    for size in range(1, len(common) + 1):
+        for parts in itertools.combinations(sorted(common), size):
+            if all(world in held for world in everyone if world.parts.issuperset(parts)):
+                return " and ".join(parts)
+    return held[0].words if len(held) == 1 else f"{held[0].words}, and in {len(held) - 1} more of {len(everyone)} cases"
+
+
 def merged_findings(cases: Sequence[tuple[World, Sequence[Finding]]]) -> tuple[Finding, ...]:
     """Every finding once; those of some cases only say of which."""
-    seen: dict[Finding, list[str]] = {}
+    seen: dict[Finding, list[World]] = {}
+    everyone = [world for world, _ in cases]
     for world, findings in cases:
         for finding in findings:
-            seen.setdefault(finding, []).append(world.words)
+            seen.setdefault(finding, []).append(world)
     found = []
-    for finding, words in seen.items():
-        if len(words) < len(cases):
-            when = f"Only where {words[0]}{', or in other cases' if len(words) > 1 else ''}."
-            found.append(replace(finding, detail=f"{finding.detail} {when}".strip()))
+    for finding, held in seen.items():
+        if len(held) < len(cases):
+            detail = f"{finding.detail} Only where {_when(held, everyone)}.".strip()
+            found.append(replace(finding, detail=detail))
         else:
             found.append(finding)
     return tuple(found)

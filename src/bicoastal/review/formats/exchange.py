@@ -7,6 +7,7 @@ and pull requests show what is missing beside what is wrong.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from bicoastal.cfn.deployment import Deployment
 from bicoastal.core.findings import Finding, Severity
 from bicoastal.review.verdict import RowVerdict, Verdict
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]")
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
@@ -113,7 +115,7 @@ def _case(suite: str, name: str, text: str, kind: str) -> str:
 
 def _xml(text: str) -> str:
     """Without the control characters that XML cannot hold, in whatever way they are written."""
-    return "".join(character if character >= " " or character in "\n\t" else "?" for character in text)
+    return _CONTROL.sub("?", text)
 
 
 def as_github(rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -36,6 +37,7 @@ details { margin: .2rem 0; } summary { cursor: pointer; } ul { margin: .25rem 0;
 .finding.error { border-left-color: var(--missing); } .finding.warning { border-left-color: var(--partly); }
 .finding p { color: var(--ink); }
 """
+_CONTROL = re.compile("[\x00-\x1f\ud800-\udfff]")
 _EFFECTS = {
     Effect.GOES_ON: "delivered",
     Effect.INTERRUPTED: "partly",
@@ -125,4 +127,4 @@ def _what_if(found: Sequence[Loss]) -> Iterator[str]:
 
 
 def _safe(text: str) -> str:
-    return escape("".join(character if character >= " " else " " for character in text))
+    return escape(_CONTROL.sub(" ", text))

@@ -95,7 +95,8 @@ def inventory(deployment: Deployment) -> str:
     where = " and ".join(deployment.regions)
     found = deployment.resources
     if len(found) > _FEW:
-        return f"{len(found)} resources in {len(deployment.stacks)} stacks, in {where}"
+        stacks = f"{len(deployment.stacks)} stack{'' if len(deployment.stacks) == 1 else 's'}"
+        return f"{len(found)} resources in {stacks}, in {where}"
     things = [f"{item.logical_id} ({item.type.removeprefix('AWS::').replace('::', ' ')})" for item in found]
     return f"{', '.join(things) or 'nothing'}, in {where or 'no region'}"
 
@@ -116,11 +117,12 @@ def together(texts: Sequence[str], regions: Sequence[str]) -> list[str]:
     if len(regions) < 2:
         return list(texts)
     found: dict[str, str] = {}
+    said = set(texts)
     for text in texts:
         region = next((name for name in regions if text.startswith(name)), "")
         same = [text.replace(region, other, 1) for other in regions] if region else []
         plural = re.match(r"(?P<verb> has | does |: )", text.removeprefix(region)) if region else None
-        if plural and all(one in texts for one in same):
+        if plural and said.issuperset(same):
             verb = {" has ": " have ", " does ": " do "}.get(plural["verb"], ": ")
             found.setdefault(same[0], f"{' and '.join(regions)}{verb}{text.removeprefix(region)[plural.end() :]}")
         else:
@@ -210,7 +212,7 @@ def _conclusion(
         after = f" Then {' and '.join(row.id for row in steps[1:])}." if len(steps) > 1 else ""
         text = together(first.missing, regions)[0]
         yield from _wrapped(f"Begin with {first.id}, which others stand on: {text}{after}")
-    if rows and count[Verdict.MISSING] >= _MOSTLY_MISSING * len(rows):
+    if len(regions) > 1 and rows and count[Verdict.MISSING] >= _MOSTLY_MISSING * len(rows):
         yield from _wrapped(
             "So much is missing that starting from a complete set is less work: `bicoastal init` and `bicoastal synth`"
             " write all of it, to read or to deploy."

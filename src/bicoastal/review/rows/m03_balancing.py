@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bicoastal.cfn.deployment import Resource
+from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
 from bicoastal.review.model.network import ANYWHERE, Kind
 from bicoastal.review.model.resolution import Situation
@@ -38,9 +39,11 @@ def _entrance(case: Case, judgement: Judgement, balancer: Balancer) -> None:
     network = case.network(item.region)
     judgement.expect(item, ("Scheme",), ("internet-facing", None), "it is internal: no user reaches it")
     zones = set()
+    open_ended = isinstance(item.get("Subnets"), Unknown)
     for value in item.items("Subnets") or item.items("SubnetMappings"):
         subnet = network.subnet(value.get("SubnetId") if isinstance(value, dict) else value)
         if subnet is None:
+            open_ended = True
             judgement.unsure(f"{where(item)}: one of its subnets is not among these templates.")
         elif subnet.kind is not Kind.PUBLIC:
             judgement.lacks(
@@ -48,10 +51,15 @@ def _entrance(case: Case, judgement: Judgement, balancer: Balancer) -> None:
             )
         else:
             zones.add(subnet.zone)
-    if len(zones) < case.demand.of(item.region).zones:
+    if len(zones) < case.demand.of(item.region).zones and open_ended:
+        judgement.unsure(f"{where(item)}: in how many Availability Zones it stands is not in these templates.")
+    elif len(zones) < case.demand.of(item.region).zones:
         judgement.lacks(f"{where(item)} stands in {len(zones)} public Availability Zone(s).")
     else:
         judgement.found(item, f"an internet-facing balancer in {len(zones)} Availability Zones")
+    if not balancer.groups:
+        judgement.unsure(f"{where(item)}: its security groups are not among these templates.")
+        return
     for port in (443, 80):
         if not any(network.opened(group, port, to=[ANYWHERE], ingress=True) for group in balancer.groups):
             judgement.lacks(f"{where(item)}: its security groups let no user in on port {port}.")
@@ -158,6 +166,12 @@ def _reachable(case: Case, judgement: Judgement, balancer: Balancer, target: Res
     port = number(target.get("Port"))
     if port is None:
         judgement.unsure(f"{where(target)}: its port cannot be told.")
+        return
+    if not balancer.groups or not fleet.groups:
+        judgement.unsure(
+            f"{where(balancer.resource)}: whether it reaches {target.logical_id} cannot be told: security groups are"
+            " not among these templates."
+        )
         return
     rule, reason = case.network(target.region).reaches(list(balancer.groups), list(fleet.groups), port)
     if rule is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bicoastal.cfn.deployment import Resource
-from bicoastal.cfn.values import Unknown
+from bicoastal.cfn.values import Unknown, unknowns
 from bicoastal.review.case import Case
 from bicoastal.review.model.writers import agents, declared, programs
 from bicoastal.review.rows.aggregation import judge_aggregation
@@ -50,8 +50,9 @@ def _producers(case: Case, judgement: Judgement, region: str) -> None:
         if name is None:
             judgement.lacks(f"{where(producer)}: {what} go nowhere.")
             continue
-        if isinstance(name, Unknown):
-            judgement.unsure(f"{where(producer)}: where {what} go cannot be told: {name.reason}")
+        hole = next((unknown for _, unknown in unknowns(name)), None)
+        if hole is not None:
+            judgement.unsure(f"{where(producer)}: where {what} go cannot be told: {hole.reason}")
             continue
         target = case.deployment.resource(name)
         if target is not None and target.type == "AWS::S3::Bucket":

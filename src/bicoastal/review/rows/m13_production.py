@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value, unknowns
+from bicoastal.core.findings import Severity
 from bicoastal.review.case import DATABASE, Case
 from bicoastal.review.model.essentials import ESSENTIAL
 from bicoastal.review.verdict import Judgement, where, yes
@@ -19,7 +20,8 @@ def judge(case: Case) -> Judgement:
     for item in case.deployment.resources:
         _deployable(judgement, item)
     for finding in case.deployment.findings:
-        judgement.lacks(f"{finding.location}: {finding.title}.")
+        if finding.severity is not Severity.INFO:  # what was passed over is said elsewhere
+            judgement.lacks(f"{finding.location}: {finding.title}.")
     _buckets(case, judgement)
     _encrypted(case, judgement)
     _keys(case, judgement)
@@ -36,6 +38,8 @@ def _deployable(judgement: Judgement, item: Resource) -> None:
         if not unknown.options and unknown.reason.startswith("nothing here is called"):
             judgement.lacks(f"{where(item)}: {'.'.join(map(str, path))}: {unknown.reason}.")
     for name in ESSENTIAL.get(item.type, ()):
+        if name == "DeliverLogsPermissionArn" and item.get("LogDestinationType") == "s3":
+            continue  # a bucket's policy lets flow logs in: there is no role
         if not any(item.get(option) not in (None, [], {}, "") for option in name.split("|")):
             judgement.lacks(f"{where(item)} has no {name.replace('|', ' or ')}: it cannot be created.")
 
@@ -59,7 +63,7 @@ def _buckets(case: Case, judgement: Judgement) -> None:
         ]
         if not any(one.effect == "Deny" and "aws:SecureTransport" in str(one.conditions) for one in statements):
             judgement.lacks(f"{where(item)} can be used without TLS.")
-        judgement.found(item, "a closed, encrypted bucket that wants TLS")
+        judgement.sound(item, "a closed, encrypted bucket that wants TLS")
     for region in case.regions:
         _access_logs(case, judgement, region)
 
@@ -162,7 +166,7 @@ def _databases(case: Case, judgement: Judgement) -> None:
         ]
         if not events:
             judgement.lacks(f"{where(item)}: nobody is told of its failovers and faults.")
-        judgement.found(item, "encrypted, protected, kept")
+        judgement.sound(item, "encrypted, protected, kept")
 
 
 def _secrets_in_clear(case: Case, item: Resource) -> Iterator[tuple[str, str]]:
@@ -191,7 +195,7 @@ def _instances(case: Case, judgement: Judgement) -> None:
                 judgement.lacks(f"{where(template)}: the instances' disks are not encrypted.")
             if template.get("LaunchTemplateData", "KeyName") is not None:
                 judgement.lacks(f"{where(template)} puts an SSH key on instances.")
-            judgement.found(template, "instances with encrypted disks and IMDSv2")
+            judgement.sound(template, "instances with encrypted disks and IMDSv2")
 
 
 def _balancers(case: Case, judgement: Judgement) -> None:
