@@ -128,9 +128,7 @@ def _moves(cause: str, known: Collection[str], anew: Collection[str]) -> bool:
     return resource in anew
 
 
-def propose(
-    session: Session, desired: Desired, current: StackView | None, *, drift_aware: bool = False
-) -> Proposal:
+def propose(session: Session, desired: Desired, current: StackView | None, *, drift_aware: bool = False) -> Proposal:
     """Ask CloudFormation what would change. Raises SystemFault when it can't say.
 
     `drift_aware` compares with what is there and not with what was deployed last: what is as it should be is only noted
