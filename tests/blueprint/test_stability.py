@@ -93,6 +93,9 @@ CHANGES = {
     "tags": Change({"team": "web"}, TAGGED),
     "failover_tags": Change({"state": "failover"}, "access", "access"),
     "promise.rto_minutes": Change(20),
+    "review.fail_on": Change(["row"]),
+    "review.baseline": Change("known.json"),
+    "review.schema_pass": Change(False),
     "promise.rpo_seconds": Change(30, "monitoring"),
 }
 

@@ -63,7 +63,7 @@ def test_a_user_who_does_not_follow_dns_says_nothing_of_recovery() -> None:
 served = st.tuples(st.floats(100.1, 200), st.booleans(), st.sampled_from([EAST, WEST]))
 
 
-@given(st.lists(served, max_size=40))
+@given(st.lists(served, max_size=40, unique_by=lambda attempt: (attempt[0], attempt[2])))
 def test_after_the_recovery_nothing_failed(attempts: list[tuple[float, bool, str]]) -> None:
     ledger = sorted(
         (read(at, "" if ok else "reset", coast=coast) for at, ok, coast in attempts), key=lambda entry: entry.ended

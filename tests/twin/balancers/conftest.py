@@ -86,7 +86,7 @@ class Server:
                 return http.server.ThreadingHTTPServer((address, port), Handler)
             return None
 
-        self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free")
+        self._server: http.server.ThreadingHTTPServer = until(listening, f"{address}:{port} is free", 60)
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

@@ -28,6 +28,7 @@ class Tail:
         self._file: IO[bytes] | None = None
         self._place = 0
         self._inode = 0
+        self._closed = False
         if state is not None and state.exists():
             kept = json.loads(state.read_text() or "{}")
             self._inode, self._place = kept.get("inode", 0), kept.get("place", 0)
@@ -63,12 +64,15 @@ class Tail:
         self._place = self._shipped
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go, for good: a reader that is still at work finds nothing more."""
+        self._closed = True
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _open(self) -> bool:
+        if self._closed:
+            return False
         try:
             self._file = self._path.open("rb")
         except OSError:
