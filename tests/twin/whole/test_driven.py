@@ -89,8 +89,9 @@ def test_a_primary_that_is_killed_fails_over_by_itself_and_loses_nothing(twin: R
 
 
 def _servers_of(twin: Running, region: str) -> list[int]:
-    """The application's processes of a region's instances."""
-    return [pid for pid in twin.processes("python3.11 -m orders") if region in os.readlink(f"/proc/{pid}/cwd")]  # noqa: PTH115
+    """The application's processes of a region's instances; not the shells that started them."""
+    found = [pid for pid in twin.processes("python3.11 -m orders") if _command(pid).startswith("python3.11")]
+    return [pid for pid in found if region in os.readlink(f"/proc/{pid}/cwd")]  # noqa: PTH115
 
 
 def _servers_of_primary(twin: Running) -> list[int]:
