@@ -61,7 +61,9 @@ def _traffic(twin: Running) -> int:
     import time  # noqa: PLC0415 - only here
 
     metrics = twin.client("cloudwatch").list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget")
-    dimensions = max((item["Dimensions"] for item in metrics["Metrics"]), key=len)
+    dimensions = max((item["Dimensions"] for item in metrics["Metrics"]), key=len, default=[])
+    if not dimensions:
+        return 0
     answer = twin.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/ApplicationELB",
         MetricName="RequestCountPerTarget",
