@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def _traffic(twin: Running) -> int:
     import time  # noqa: PLC0415 - only here
 
     metrics = twin.client("cloudwatch").list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget")
-    dimensions = max((item["Dimensions"] for item in metrics["Metrics"]), key=len, default=[])
+    dimensions: list[Any] = max((item["Dimensions"] for item in metrics["Metrics"]), key=len, default=[])
     if not dimensions:
         return 0
     answer = twin.client("cloudwatch").get_metric_statistics(
