@@ -115,7 +115,7 @@ class _Up:
             click.secho(f"Both regions are up after {time.monotonic() - self._begun:.1f} s.", fg="green")
         for line in addresses(self._said):
             click.echo(line)
-        click.echo("Ctrl-C ends it.")
+        click.echo("`bicoastal down` ends it; in the foreground, Ctrl-C does.")
         with Live() as live:
             while not self._stop.wait(_TOLD_S):
                 self._tell(twin)
