@@ -19,7 +19,7 @@ from typing import Any
 from bicoastal.cli.drill import script_of
 from bicoastal.core.errors import BicoastalError
 from bicoastal.drill.drill import drill
-from bicoastal.drill.region_loss import EXPERIMENTS, staying
+from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.report import Report, as_data
 from bicoastal.twin.pace import FAST, REAL, Pace
 
@@ -59,7 +59,7 @@ def main() -> int:
 
 def _run(scenario: str, pace: Pace, seed: int) -> Report | None:
     try:
-        return drill(staying(EXPERIMENTS[scenario]), script_of(SPEC), pace, seed=seed, tell=lambda _: None)
+        return drill(EXPERIMENTS[scenario].staying(), script_of(SPEC), pace, seed=seed, tell=lambda _: None)
     except BicoastalError as error:
         print(f"    {scenario}: no stage: {error}", flush=True)
         return None

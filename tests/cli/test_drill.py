@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from bicoastal.cli.main import bicoastal
-from bicoastal.drill.region_loss import EXPERIMENTS
+from bicoastal.drill.experiments import EXPERIMENTS
 
 
 def test_list_says_every_drill_in_sentences() -> None:
@@ -18,7 +18,7 @@ def test_list_says_every_drill_in_sentences() -> None:
         assert f"{one.name}: {one.title}" in result.stdout
         texts = [*(condition.text for condition in one.given), *(deed.text for deed in (*one.when, *one.afterwards))]
         assert all(text in result.stdout for text in texts)
-        assert all(promise in result.stdout for promise in one.then)
+        assert all(promise.text in result.stdout for promise in one.then)
 
 
 def test_list_as_json() -> None:

@@ -13,14 +13,16 @@ from bicoastal.drill.measure import (
     READS,
     WRITES,
     errors_per_second,
+    forgotten,
     heartbeat_ages,
+    invented,
     loss,
     moved,
     recovery,
     seen,
     settled,
 )
-from tests.drill.entries import EAST, WEST, read, write
+from tests.drill.entries import EAST, WEST, listed, read, write
 
 
 def test_served_again_is_the_first_answer_after_the_last_failure() -> None:
@@ -190,3 +192,27 @@ def test_the_heartbeats_age_is_what_was_read_there_shortly_before() -> None:
 def test_kinds_are_those_of_the_ledger() -> None:
     assert READ in READS
     assert {WRITE} == WRITES
+
+
+def test_a_row_that_nobody_wrote_is_invented() -> None:
+    entries = [write(1.0, "a"), write(3.0, "b"), listed(2.0, ("a", 1.0), ("b", 1.5), ("old", 0.1), ("ghost", 0.2))]
+    assert invented(entries, entries, {"old"}) == ["b", "ghost"], "b was sent after the list had ended"
+
+
+def test_a_row_that_was_shown_and_is_missing_is_forgotten() -> None:
+    lists = [listed(1.0, ("b", 0.9), ("a", 0.5)), listed(2.0, ("b", 0.9))]
+    assert forgotten(lists, ()) == ["a"]
+    assert forgotten(lists, {"a"}) == [], "it is counted as lost"
+
+
+def test_a_row_may_leave_a_full_list_for_newer_ones_alone() -> None:
+    before = listed(1.0, ("b", 0.9), ("a", 0.5), full=True)
+    assert forgotten([before, listed(2.0, ("c", 1.5), ("b", 0.9), full=True)], ()) == []
+    assert forgotten([before, listed(2.0, ("c", 1.5), ("a", 0.5), full=True)], ()) == ["b"]
+
+
+def test_lists_of_another_region_or_role_or_at_the_same_time_are_not_compared() -> None:
+    before = listed(1.0, ("a", 0.5))
+    assert forgotten([before, listed(2.0, region=WEST)], ()) == []
+    assert forgotten([before, listed(2.0, replica=True)], ()) == []
+    assert forgotten([before, listed(1.005)], ()) == []

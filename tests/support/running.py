@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from dnslib import QTYPE, DNSRecord
 
 from bicoastal.aws.session import Session
@@ -184,13 +185,19 @@ class Running:
         return self.client("rds", region).describe_db_instances()["DBInstances"][0]
 
     def processes(self, words: str) -> list[int]:
-        """Ids of the twin's processes whose command line holds `words`: they name its folder, or are at home in it."""
+        """Ids of the twin's processes whose command line holds `words`: they name its folder, or are at home in it.
+
+        A child that was forked a moment ago, and still bears its parent's line, is not one of them.
+        """
         found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if words in line and str(self.home) in f"{line} {(path / 'cwd').readlink()}":
-                    found.append(int(path.name))
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                line = process.cmdline()
+                whole = " ".join(line)
+                if words in whole and str(self.home) in f"{whole} {process.cwd()}":
+                    parent = process.parent()
+                    if parent is None or parent.cmdline() != line:
+                        found.append(process.pid)
         return found
 
     @property

@@ -16,7 +16,8 @@ import click
 
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.package import package
-from bicoastal.drill.region_loss import EXPERIMENTS, staying
+from bicoastal.drill.experiments import EXPERIMENTS
+from bicoastal.drill.promises import READS_ARE_TRUE
 from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.pace import FAST, REAL, Pace
@@ -72,7 +73,7 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         file = _spec_file(spec, stack)
-        played = [staying(EXPERIMENTS[one]) if stay else EXPERIMENTS[one] for one in chosen]
+        played = [EXPERIMENTS[one].staying() if stay else EXPERIMENTS[one] for one in chosen]
         reports = [_run(one, file, Pace.named(pace), seed) for one in played]
     if output is not None:
         output.write_text(_shown(reports, form, whole=name == ALL))
@@ -85,7 +86,14 @@ def command(
 
 def _list(form: str) -> int:
     if form == "json":
-        known = [{"scenario": one.name, "title": one.title, "then": list(one.then)} for one in EXPERIMENTS.values()]
+        known = [
+            {
+                "scenario": one.name,
+                "title": one.title,
+                "then": [promise.text for promise in (*one.then, READS_ARE_TRUE)],
+            }
+            for one in EXPERIMENTS.values()
+        ]
         click.echo(json.dumps({"drills": known}, indent=2))
         return 0
     before: set[str] = set()
@@ -94,7 +102,7 @@ def _list(form: str) -> int:
         parts = {
             "given": [condition.text for condition in one.given],
             "when": [deed.text for deed in one.when],
-            "then": one.then,
+            "then": [promise.text for promise in (*one.then, READS_ARE_TRUE)],
             "afterwards": [deed.text for deed in one.afterwards],
         }
         for part, sentences in parts.items():

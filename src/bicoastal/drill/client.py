@@ -16,16 +16,20 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from bicoastal.drill.browser import Answer, Browser, Unserved, Where, trust
-from bicoastal.drill.ledger import GATE, PAGE, READ, WRITE, Entry
+from bicoastal.drill.ledger import GATE, LEFT, LIST, PAGE, READ, WRITE, Entry, Shown
 
 _GATE_SAYS = b"Back in a moment"
 """Stands on the page of the kit's read gate."""
-_PAGE_EVERY = 5
-"""Every so many reads is one of the whole page."""
+_TURNS = (PAGE, READ, LIST, READ, READ)
+"""What a reader asks, one after the other."""
+_PATHS = {PAGE: "/", READ: "/api/status", LIST: "/api/orders"}
+_LISTED = 100
+"""The application shows so many rows at most."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class _Person:
                 if self._user.kind == WRITE:
                     await self._write()
                 else:
-                    await self._read(PAGE if count % _PAGE_EVERY == 0 else READ)
+                    await self._read(_TURNS[count % len(_TURNS)])
                 count += 1
                 await self._pause(begun)
         finally:
@@ -113,10 +117,14 @@ class _Person:
 
     async def _read(self, kind: str) -> None:
         began = time.time()
-        error, region, lag = "", "", None
+        error, region, lag, shown = "", "", None, None
         try:
-            answer = await self._browser.ask("GET", "/" if kind == PAGE else "/api/status")
+            answer = await self._browser.ask("GET", _PATHS[kind])
             error = _seen(answer)
+            if not error and kind == LIST:
+                said = _json(answer)
+                region, shown = str(said.get("region", "")), _shown(said)
+                error = "" if shown is not None else "no data"
             if not error and kind == READ:
                 said = _json(answer)
                 region = str(said.get("region", ""))
@@ -125,7 +133,7 @@ class _Person:
                 error = "" if isinstance(database, dict) else "no data"
         except Unserved as unserved:
             error = str(unserved)
-        self._note(began, kind, error, region=region, lag=lag)
+        self._note(began, kind, error, region=region, lag=lag, shown=shown)
 
     async def _write(self) -> None:
         """One row, until it is acknowledged."""
@@ -142,16 +150,28 @@ class _Person:
                     region = str(_json(answer).get("region", ""))
             except Unserved as unserved:
                 error = str(unserved)
+            except asyncio.CancelledError:
+                # The row may be there: who sees it must be able to know whose it is.
+                self._note(began, WRITE, LEFT, key=key, region="")
+                raise
             self._note(began, WRITE, error, key=key, region=region)
             if not error:
                 return
             await self._pause(begun)
 
     def _note(
-        self, began: float, kind: str, error: str, *, key: str = "", region: str, lag: float | None = None
+        self,
+        began: float,
+        kind: str,
+        error: str,
+        *,
+        key: str = "",
+        region: str,
+        lag: float | None = None,
+        shown: Shown | None = None,
     ) -> None:
-        user = self._user
-        entry = Entry(began, time.time(), self._plan.coast, user.name, kind, key, error, region, lag, user.pinned)
+        user, coast = self._user, self._plan.coast
+        entry = Entry(began, time.time(), coast, user.name, kind, key, error, region, lag, user.pinned, shown)
         self._ledger.write(entry.line() + "\n")
 
 
@@ -160,6 +180,16 @@ def _seen(answer: Answer) -> str:
     if answer.status in (200, 201):
         return ""
     return GATE if answer.status == 503 and _GATE_SAYS in answer.body else str(answer.status)
+
+
+def _shown(said: dict[str, Any]) -> Shown | None:
+    """The rows of a list; None where it is none."""
+    try:
+        rows = [(str(row["id"]), datetime.fromisoformat(row["stored_at"]).timestamp()) for row in said["orders"]]
+        replica = bool(said["replica"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Shown(tuple(id_ for id_, _ in rows), tuple(at for _, at in rows), len(rows) >= _LISTED, replica)
 
 
 def _json(answer: Answer) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def drill(experiment: Experiment, script: Script, pace: Pace, *, seed: int, tell
         with users:
             run = Run(experiment, stage, users, Operator(stage, script.standby), tell)
             predicted = predictions(run)
+            run.known_rows = stage.ids(script.home) or frozenset()
             perform(run)
             entries = users.entries()
         return report_of(run, entries, predicted, seed)

@@ -7,16 +7,22 @@ figures are made afterwards, from the ledger, the gateway's record and both data
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.drill.operator import Command, Operator
 from bicoastal.drill.stage import Stage
 from bicoastal.drill.users import Users
 from bicoastal.twin.faults import Act
+
+if TYPE_CHECKING:
+    from bicoastal.drill.evidence import Evidence
+
+Judged = tuple[bool, str]
+"""Whether a promise held, and what was found."""
 
 STEADY_WITHIN_S = 90.0
 """A machine with other work takes a while until everything has settled after a deployment."""
@@ -50,6 +56,14 @@ class Deed:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """A sentence about what is promised, and how it is held against what was recorded."""
+
+    text: str
+    judge: Callable[[Run, Evidence], Judged]
+
+
+@dataclass(frozen=True)
 class Said:
     """A sentence with what became of it."""
 
@@ -70,10 +84,22 @@ class Experiment:
     when: Sequence[Deed]
     afterwards: Sequence[Deed]
     """What gives everything back; done after what is measured."""
+    then: Sequence[Promise]
+    """What is promised of what was measured."""
     black_hole: bool = False
     """What is lost says nothing, and so everybody waits for it; else it refuses."""
-    then: Sequence[str] = ()
-    """What is promised, for `drill list`; the report judges it."""
+    predicts: bool = False
+    """The arithmetic of a region's loss applies: computed figures stand beside the measured ones."""
+    stays: int | None = None
+    """So many deeds afterwards until it is known what was lost: where `--stay` ends. None: after all of them."""
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    """What its spec says in place of the given one's, by field and below."""
+    users: int = 2
+    """Readers, and as many writers, on each coast."""
+
+    def staying(self) -> Experiment:
+        """The same without the way back."""
+        return self if self.stays is None else replace(self, afterwards=self.afterwards[: self.stays])
 
 
 @dataclass
@@ -88,6 +114,9 @@ class Run:
     phases: list[Phase] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
     fault: Act | None = None
+    """The moment from which times are given."""
+    lost: str = ""
+    """The region that was taken away, where one was."""
     returned: Act | None = None
     served_until: float = 0.0
     """When what is measured was over: before anything was given back."""
@@ -95,19 +124,21 @@ class Run:
     fenced_after_s: float | None = None
     """From the region's return until its old database was fenced, its hosts' boot included; None: not seen."""
     counted: float = 0.0
-    """When the survivor was asked for its rows."""
+    """When the database that takes writes was asked for its rows."""
+    known_rows: frozenset[str] = frozenset()
+    """Ids that were there before anybody asked."""
     survivor_rows: frozenset[str] | None = None
     stale_rows: frozenset[str] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def home(self) -> str:
-        """The region that is lost."""
+        """The region where the primary is at the beginning."""
         return self.stage.script.home
 
     @property
     def standby(self) -> str:
-        """The one that survives."""
+        """The other one."""
         return self.stage.script.standby
 
     @contextmanager

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-READ, PAGE, WRITE = "read", "page", "write"
-KINDS = (READ, PAGE, WRITE)
+READ, PAGE, LIST, WRITE = "read", "page", "list", "write"
+KINDS = (READ, PAGE, LIST, WRITE)
 OK = "ok"
 GATE = "gate"
 """The error of who was answered by the closed read gate: drained, not lost."""
+LEFT = "left"
+"""The error of who went away before he was answered."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The rows that a list showed: the newest, by when they were stored."""
+
+    ids: tuple[str, ...]
+    stored: tuple[float, ...]
+    """When each of them was: seconds since the epoch."""
+    full: bool
+    """There may be older ones that were not shown."""
+    replica: bool
+    """Read from a database that follows another one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class Entry:
     """The region to which the user is nearest."""
     user: str
     kind: str
-    """`read` (the state of the application, from the database), `page` or `write`."""
+    """`read` (the state of the application, from the database), `page`, `list` (its last rows) or `write`."""
     id: str
     """Of the row that was to be written: the same until it is acknowledged."""
     error: str
@@ -39,6 +55,8 @@ class Entry:
     """Age of the writer's heartbeat where it was read."""
     pinned: bool = False
     """A user who does not follow DNS: asks a region by its own name, whatever becomes of it."""
+    shown: Shown | None = None
+    """Of a list that was answered."""
 
     @property
     def served(self) -> bool:
@@ -62,6 +80,8 @@ class Entry:
             known["lag_s"] = round(self.lag_s, 4)
         if self.pinned:
             known["pinned"] = True
+        if self.shown is not None:
+            known["shown"] = asdict(self.shown)
         return json.dumps(known)
 
     @classmethod
@@ -81,9 +101,18 @@ class Entry:
                 region=str(data["region"]),
                 lag_s=data.get("lag_s"),
                 pinned=bool(data.get("pinned", False)),
+                shown=_shown(data.get("shown")),
             )
         except (ValueError, KeyError, TypeError):
             return None
+
+
+def _shown(data: Any) -> Shown | None:
+    if data is None:
+        return None
+    return Shown(
+        tuple(map(str, data["ids"])), tuple(map(float, data["stored"])), bool(data["full"]), bool(data["replica"])
+    )
 
 
 class Reader:

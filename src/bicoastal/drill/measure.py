@@ -5,14 +5,15 @@ Pure functions over entries of the ledger. What cannot be told is None; nothing 
 
 from __future__ import annotations
 
+import bisect
 import collections
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bicoastal.drill.ledger import GATE, PAGE, READ, WRITE, Entry
+from bicoastal.drill.ledger import GATE, LIST, PAGE, READ, WRITE, Entry
 
-READS = frozenset({READ, PAGE})
+READS = frozenset({READ, PAGE, LIST})
 WRITES = frozenset({WRITE})
 
 
@@ -178,3 +179,53 @@ def moved(entries: Sequence[Entry], coast: str, region: str, since: float) -> fl
         if entry.coast == coast and entry.region == region and entry.ended > since and entry.served:
             first.setdefault(entry.user, entry.ended - since)
     return max(first.values()) if users and users <= first.keys() else None
+
+
+def invented(lists: Iterable[Entry], entries: Iterable[Entry], known: Collection[str]) -> list[str]:
+    """Rows that a list showed, and nobody had begun to write, nor were there before: each said once."""
+    begun: dict[str, float] = {}
+    for entry in entries:
+        if entry.kind == WRITE:
+            begun[entry.id] = min(entry.began, begun.get(entry.id, math.inf))
+    found = dict.fromkeys(
+        id_
+        for entry in lists
+        if entry.shown is not None
+        for id_ in entry.shown.ids
+        if id_ not in known and begun.get(id_, math.inf) > entry.ended
+    )
+    return list(found)
+
+
+def forgotten(lists: Iterable[Entry], lost: Collection[str]) -> list[str]:
+    """Rows that a list lacks, though one before had shown them: in the same region, by a database of the same role.
+
+    Readers there are compared with one another, each list with those that ended before it began. A row may be
+    missing where `lost` counts it, or where the list is full of newer ones. Each is said once.
+    """
+    series: dict[tuple[str, bool], list[Entry]] = collections.defaultdict(list)
+    for entry in lists:
+        if entry.shown is not None:
+            series[entry.region, entry.shown.replica].append(entry)
+    missing: dict[str, None] = {}
+    for listed in series.values():
+        by_end = sorted(listed, key=lambda entry: entry.ended)
+        for entry in listed:
+            before = _last_before(by_end, entry.began)
+            if before is None or before.shown is None or entry.shown is None:
+                continue
+            if not entry.shown.full:
+                missing |= dict.fromkeys(set(before.shown.ids) - set(entry.shown.ids) - set(lost))
+                continue
+            # Both are cut to the same length: what is newer than the oldest shown now must be shown.
+            missing |= dict.fromkeys(
+                id_
+                for id_, stored in zip(before.shown.ids, before.shown.stored, strict=True)
+                if stored > entry.shown.stored[-1] and id_ not in entry.shown.ids and id_ not in lost
+            )
+    return sorted(missing)
+
+
+def _last_before(by_end: Sequence[Entry], moment: float) -> Entry | None:
+    index = bisect.bisect_left(by_end, moment, key=lambda entry: entry.ended) - 1
+    return by_end[index] if index >= 0 else None

@@ -59,7 +59,7 @@ def _article(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.title[:1].upper() + report.title[1:])}</h1>"
     yield (
         f'<p class="soft"><code>bicoastal drill {escape(report.scenario)} --pace {escape(report.pace)} --seed '
-        f"{report.seed}</code> · {escape(report.lost)} is lost, {escape(report.survivor)} survives</p>"
+        f"{report.seed}</code>{escape(_who(report))}</p>"
     )
     yield from _tiles(report)
     yield "<h2>What users got, second by second</h2>"
@@ -71,7 +71,7 @@ def _article(report: Report) -> Iterator[str]:
         '<span><i style="background:var(--failed)"></i>failed</span></p>'
     )
     yield from _sentences(report)
-    yield "<h2>And the way home</h2>"
+    yield "<h2>And the way back</h2>"
     yield f'<div class="plot">{time_line(report)}</div>'
     yield from _compared(report)
     yield from _seen(report)
@@ -79,19 +79,23 @@ def _article(report: Report) -> Iterator[str]:
     yield "</article>"
 
 
+def _who(report: Report) -> str:
+    return f" · {report.lost} is lost, {report.survivor} survives" if report.lost else ""
+
+
 def _tiles(report: Report) -> Iterator[str]:
     loss = report.loss
     tiles = [
         (_s(report.reads.seconds), "until everybody read again"),
-        (
-            _s(report.undrained.seconds),
-            "until everybody was with the survivor: what the loss alone cost, without the drain",
-        ),
         (_s(report.writes.seconds), "until everybody wrote again"),
         ("unknown" if loss is None else str(len(loss.lost)), _rows(report)),
-        (_s(report.heartbeat_age_s), "the replica was behind just before the loss"),
-        (str(len(report.forbidden)), f"of {len(report.calls)} calls of the operator's path needed what was lost"),
     ]
+    if report.lost:
+        moved = "until everybody was with the survivor: what the loss alone cost, without the drain"
+        forbidden = f"of {len(report.calls)} calls of the operator's path needed what was lost"
+        tiles.insert(1, (_s(report.undrained.seconds), moved))
+        tiles.append((_s(report.heartbeat_age_s), "the replica was behind just before the loss"))
+        tiles.append((str(len(report.forbidden)), forbidden))
     yield '<div class="figures">'
     for value, text in tiles:
         yield f"<div><b>{escape(value)}</b><span>{escape(text)}</span></div>"

@@ -45,6 +45,7 @@ class Report:
     pace: str
     seed: int
     lost: str
+    """The region that was taken away; empty where none was."""
     survivor: str
     sentences: Sequence[Said]
     phases: Sequence[Stretch]

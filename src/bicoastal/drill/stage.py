@@ -27,6 +27,7 @@ from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.pace import Pace
 from bicoastal.twin.twin import Twin
 
+_IDS = "SELECT id::text FROM orders"
 Pack = Callable[[bytes], Package]
 """What is to be deployed, made with the certificates that sign the twin's databases."""
 
@@ -94,6 +95,11 @@ class Stage:
         except OSError as error:
             raise SystemFault(f"the twin's gateway does not give its record of calls: {error}") from error
         return found
+
+    def ids(self, region: str) -> frozenset[str] | None:
+        """Of the application's rows in the database that a region had at the beginning; None as below."""
+        found = self.rows(region, _IDS)
+        return None if found is None else frozenset(str(row[0]) for row in found)
 
     def rows(self, region: str, statement: str) -> list[tuple[Any, ...]] | None:
         """An auditor's look into the database that a region had at the beginning; None where it cannot be asked."""

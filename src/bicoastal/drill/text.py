@@ -34,7 +34,8 @@ def _lines(report: Report) -> Iterator[str]:
 def _figures(report: Report) -> Iterator[str]:
     yield f"  {'measured here, from the fault':<34}{'reads':>12}{'writes':>12}"
     yield f"  {'  until the last user was served':<34}{_s(report.reads.seconds):>12}{_s(report.writes.seconds):>12}"
-    yield f"  {'  and without the drain':<34}{_s(report.undrained.seconds):>12}"
+    if report.lost:
+        yield f"  {'  and without the drain':<34}{_s(report.undrained.seconds):>12}"
     for coast in sorted({*report.reads.by_coast, *report.writes.by_coast}):
         reads, writes = report.reads.by_coast.get(coast), report.writes.by_coast.get(coast)
         yield f"  {f'  from {coast}':<34}{_s(reads):>12}{_s(writes):>12}"
@@ -45,16 +46,19 @@ def _figures(report: Report) -> Iterator[str]:
             f"  without {prediction.without}" if prediction.without else ""
         )
     loss = report.loss
-    if loss is not None:
+    if loss is not None and not report.lost:
+        yield f"  rows: {loss.acknowledged} acknowledged, {len(loss.lost)} lost."
+    elif loss is not None:
         yield (
             f"  rows: {loss.acknowledged} acknowledged, {len(loss.lost)} lost, {_n(loss.diverged)} diverged, "
             f"{_n(loss.accepted_before_fence)} accepted before the fence. "
             f"The replica's last heartbeat was {_s(report.heartbeat_age_s)} old."
         )
-    yield (
-        f"  calls of the operator's path: {len(report.calls)}, forbidden {len(report.forbidden)}; "
-        f"the operation took {_s(report.operation_s)}"
-    )
+    if report.lost:
+        yield (
+            f"  calls of the operator's path: {len(report.calls)}, forbidden {len(report.forbidden)}; "
+            f"the operation took {_s(report.operation_s)}"
+        )
 
 
 def _time_line(report: Report) -> Iterator[str]:

@@ -56,6 +56,15 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Latest:
+    """The last orders, the newest first."""
+
+    orders: list[Order]
+    replica: bool
+    """Read from a copy, which may be a moment behind."""
+
+
+@dataclass(frozen=True)
 class DatabaseStatus:
     """What the database that we read from says. None: it does not say."""
 
@@ -116,13 +125,14 @@ class Store:
         """One order, from the copy that we read; a fresh one may not be there yet. Raises Unavailable."""
         return await _within(READ_DEADLINE_S, lambda: self._try(self._reader, lambda it: _find(it, order_id)))
 
-    async def latest(self, limit: int) -> list[Order]:
-        """The last orders, the newest first. Raises Unavailable."""
+    async def latest(self, limit: int) -> Latest:
+        """So many. Raises Unavailable."""
 
-        async def work(session: Session) -> list[Order]:
+        async def work(session: Session) -> Latest:
+            answer = await (await session.execute("SELECT pg_is_in_recovery()")).fetchone()
             async with session.cursor(row_factory=class_row(Order)) as cursor:
                 await cursor.execute("SELECT * FROM orders ORDER BY stored_at DESC LIMIT %s", (limit,))
-                return await cursor.fetchall()
+                return Latest(await cursor.fetchall(), isinstance(answer, tuple) and answer[0] is True)
 
         return await _within(READ_DEADLINE_S, lambda: self._try(self._reader, work))
 

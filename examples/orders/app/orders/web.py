@@ -22,6 +22,7 @@ from .store import Conflict, DatabaseStatus, Order, Store, Unavailable
 RETRY_AFTER_S = "5"
 _BODY_LIMIT = 16 * 1024
 _SHOWN = 12
+_LISTED = 100
 _READ_ONLY = "No database takes orders right now. Nothing is lost: try again in a few seconds."
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -84,9 +85,11 @@ class Web:
         return RedirectResponse("/?stored=1", 303)
 
     async def orders(self, _: Request) -> Response:
-        """The last orders."""
+        """The last orders, and whose copy of them this is."""
         try:
-            return _json({"orders": [_plain(order) for order in await self._store.latest(100)]})
+            latest = await self._store.latest(_LISTED)
+            known = {"region": self._settings.region, "replica": latest.replica}
+            return _json({**known, "orders": [_plain(order) for order in latest.orders]})
         except Unavailable as error:
             return _unavailable(f"orders cannot be read: {error}")
 
@@ -140,7 +143,7 @@ class Web:
     ) -> Response:
         orders: list[Order] | None = None
         with contextlib.suppress(Unavailable):
-            orders = await self._store.latest(_SHOWN)
+            orders = (await self._store.latest(_SHOWN)).orders
         if orders is None and status == 200:
             status = 503
         known = form or {}

@@ -14,7 +14,7 @@ import pytest
 
 from bicoastal.cli.drill import script_of
 from bicoastal.drill.drill import drill
-from bicoastal.drill.region_loss import EXPERIMENTS, staying
+from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.report import Report, as_json
 from bicoastal.twin.pace import FAST
 from tests.drill.entries import EAST, WEST
@@ -30,7 +30,7 @@ TIMED = "every user"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder: Path = tmp_path_factory.mktemp("application")
     said: list[str] = []
-    return drill(staying(EXPERIMENTS["region-loss"]), script_of(sample(folder)), FAST, seed=1, tell=said.append)
+    return drill(EXPERIMENTS["region-loss"].staying(), script_of(sample(folder)), FAST, seed=1, tell=said.append)
 
 
 def test_everything_but_the_clock_held(report: Report) -> None:

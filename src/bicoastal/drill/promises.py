@@ -1,0 +1,137 @@
+"""What several experiments promise, and how it is held against what was recorded. Nothing is measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bicoastal.drill.evidence import Evidence
+from bicoastal.drill.experiment import Judged, Promise, Run
+from bicoastal.drill.measure import Recovery, forgotten, invented
+from bicoastal.resilience.region_loss import Prediction
+
+READS_SLACK_S = 0.5
+GATE_SLACK_S = 1.0
+IN_FLIGHT_S = 1.0
+"""A row that was acknowledged longer before the fault than the replica may lag must not be lost."""
+_OPEN_GATE = "open the read gate"
+
+
+def _reads_bar(predicted: Sequence[Prediction]) -> float | None:
+    most = predicted[0].reads.most if predicted else None
+    return None if most is None else most + READS_SLACK_S
+
+
+def _moved_held(_: Run, found: Evidence) -> Judged:
+    bar, reads = _reads_bar(found.predicted), found.undrained
+    if reads.seconds is None:
+        return False, f"{reads.slowest or 'nobody'} was not served again"
+    if bar is None:
+        return True, f"{reads.seconds:.1f} s; the templates do not say what to expect"
+    return reads.seconds <= bar, f"{reads.seconds:.1f} s ({reads.slowest}), at most {bar:.1f} s"
+
+
+def _reads_held(run: Run, found: Evidence) -> Judged:
+    return _gate_held(run, found, found.reads)
+
+
+def _writes_held(run: Run, found: Evidence) -> Judged:
+    return _gate_held(run, found, found.writes)
+
+
+def _gate_held(run: Run, evidence: Evidence, found: Recovery) -> Judged:
+    if found.seconds is None:
+        return False, f"{found.slowest or 'nobody'} was not served again"
+    gate = run.failover.step(_OPEN_GATE) if run.failover is not None else None
+    opened = gate.ended - evidence.fault + GATE_SLACK_S if gate is not None and gate.ended is not None else None
+    bars = [bar for bar in (_reads_bar(evidence.predicted), opened) if bar is not None]
+    if not bars:
+        return False, f"{found.seconds:.1f} s, and the operation opened no gate"
+    return found.seconds <= max(bars), f"{found.seconds:.1f} s ({found.slowest}), at most {max(bars):.1f} s"
+
+
+def _rows_held(_: Run, found: Evidence) -> Judged:
+    lost = found.loss
+    if lost is None:
+        return False, "the surviving database could not be asked"
+    accepted = len(lost.accepted_before_fence or ())
+    after = lost.lost_after - accepted
+    gone = len(lost.lost) - accepted
+    if not gone:
+        return True, f"none of {lost.acknowledged} acknowledged rows is lost"
+    said = f"{gone} of {lost.acknowledged} acknowledged rows are lost"
+    if after:
+        return False, f"{said}, and {after} of them were sent after the fault"
+    age = lost.oldest_lost_s or 0.0
+    return age <= IN_FLIGHT_S, f"{said}, the oldest acknowledged {age:.2f} s before the fault"
+
+
+def _path_held(_: Run, found: Evidence) -> Judged:
+    path = found.forbidden
+    if not path:
+        return True, "no such call by the gateway's record"
+    first = path[0]
+    return False, f"{len(path)}, the first {first.service}:{first.action} in {first.region} ({first.outcome})"
+
+
+def _fence_held(run: Run, found: Evidence) -> Judged:
+    lost = found.loss
+    if lost is None or lost.accepted_before_fence is None:
+        return False, "the returned region was not asked"
+    if run.fenced_after_s is None:
+        return False, "the returned database was not seen to be fenced"
+    said = (
+        f"{len(lost.accepted_before_fence)} rows accepted before the fence, {lost.accepted_from_followers} of them "
+        f"from who follows DNS; fenced {run.fenced_after_s:.1f} s after it returned"
+    )
+    return lost.accepted_from_followers == 0, said
+
+
+def _all_held(_: Run, found: Evidence) -> Judged:
+    lost = found.loss
+    if lost is None:
+        return False, "the database could not be asked for its rows"
+    if lost.lost:
+        return False, f"{len(lost.lost)} of {lost.acknowledged} acknowledged rows are lost, the first {lost.lost[0]}"
+    return lost.acknowledged > 0, f"none of {lost.acknowledged} acknowledged rows is lost"
+
+
+def _true(run: Run, found: Evidence) -> Judged:
+    lists = [entry for entry in found.entries if entry.shown is not None]
+    made_up = invented(lists, found.entries, run.known_rows)
+    gone = forgotten(lists, found.loss.lost if found.loss is not None else ())
+    if made_up or gone:
+        first = (made_up or gone)[0]
+        return False, f"{len(made_up)} rows that nobody wrote, {len(gone)} that were there before; the first: {first}"
+    return bool(lists), f"{len(lists)} lists were read"
+
+
+def within(text: str, seconds: float, *, writes: bool = True, reads: bool = True) -> Promise:
+    """Every user is served again so many seconds after the fault, at this run's pace."""
+
+    def judge(run: Run, found: Evidence) -> Judged:
+        bar = seconds / run.stage.pace.factor
+        wanted = [*([found.reads] if reads else []), *([found.writes] if writes else [])]
+        if any(one.seconds is None for one in wanted):
+            slow = next(one.slowest for one in wanted if one.seconds is None)
+            return False, f"{slow or 'nobody'} was not served again"
+        slowest = max(wanted, key=lambda one: one.seconds or 0.0)
+        return (slowest.seconds or 0.0) <= bar, f"{slowest.seconds:.1f} s ({slowest.slowest}), at most {bar:.1f} s"
+
+    return Promise(text, judge)
+
+
+FAILOVER = (
+    Promise("every user is with the survivor within the checks' time and one TTL", _moved_held),
+    Promise(
+        "every user reads within the same, or a second after the operator has opened the drained gate again",
+        _reads_held,
+    ),
+    Promise("every user writes within the same", _writes_held),
+    Promise("only rows that were under way between the coasts are lost", _rows_held),
+    Promise("the operator's path asked nothing of what is lost", _path_held),
+    Promise("who follows DNS stores no row in the returned region's old database, and that is fenced", _fence_held),
+)
+"""Of a failover to the other region."""
+NOTHING_LOST = Promise("no acknowledged row is lost", _all_held)
+READS_ARE_TRUE = Promise("no read shows a row that nobody wrote, or lacks one that it had shown before", _true)
+"""Of every experiment: judged by the users' ledger alone."""
