@@ -108,11 +108,11 @@ def observe_side(
 
 def _service(session: Session, subject: Subject, region: str) -> dict[str, Any]:
     """What the balancer says, which its stack names."""
-    resources = _resources(session, subject.stack("service"), region)
+    resources = resources_of(session, subject.stack("service"), region)
     found = beside.together(
         {
-            "switch": lambda: _switch(session, region, resources),
-            "gate": lambda: _gate(session, region, resources),
+            "switch": lambda: switch_of(session, region, resources),
+            "gate": lambda: gate_of(session, region, resources),
         }
     )
     return {"resources": resources, **found}
@@ -124,10 +124,11 @@ def fleet_of(session: Session, subject: Subject, region: str) -> Fleet | None:
         groups = session.client("autoscaling", region).describe_auto_scaling_groups(
             AutoScalingGroupNames=[f"{subject.prefix}-fleet"]
         )["AutoScalingGroups"]
-    return next((_read_fleet(group) for group in groups), None)
+    return next((read_fleet(group) for group in groups), None)
 
 
-def _resources(session: Session, stack: str, region: str) -> Mapping[str, str]:
+def resources_of(session: Session, stack: str, region: str) -> Mapping[str, str]:
+    """Physical ids of a stack's resources, by logical id. Raises SystemFault."""
     with aws_faults(f"reading the resources of {stack} in {region}"):
         answer = session.client("cloudformation", region).describe_stack_resources(StackName=stack)
     return {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in answer["StackResources"]}
@@ -144,6 +145,11 @@ def instance_of(session: Session, identifier: str, region: str) -> Instance | No
         if fault.code in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
             return None
         raise
+    return read_instance(found)
+
+
+def read_instance(found: Mapping[str, Any]) -> Instance:
+    """A DB instance as it is described."""
     return Instance(
         identifier=found["DBInstanceIdentifier"],
         arn=found["DBInstanceArn"],
@@ -161,7 +167,8 @@ def _instance(session: Session, stack: StackView | None) -> Instance | None:
     return instance_of(session, identifier, stack.region) if stack is not None and identifier else None
 
 
-def _switch(session: Session, region: str, resources: Mapping[str, str]) -> str:
+def switch_of(session: Session, region: str, resources: Mapping[str, str]) -> str:
+    """What the balancer of a service stack answers at the switch's path. Raises SystemFault."""
     if RULE not in resources:
         return ""
     with aws_faults(f"reading the switch in {region}"):
@@ -169,7 +176,8 @@ def _switch(session: Session, region: str, resources: Mapping[str, str]) -> str:
     return str((rule["Actions"][0].get("FixedResponseConfig") or {}).get("MessageBody", ""))
 
 
-def _gate(session: Session, region: str, resources: Mapping[str, str]) -> Gate:
+def gate_of(session: Session, region: str, resources: Mapping[str, str]) -> Gate:
+    """Where the balancer of a service stack sends what no rule takes. Raises SystemFault."""
     if LISTENER not in resources or APPLICATION not in resources:
         return Gate.UNKNOWN
     with aws_faults(f"reading the read gate in {region}"):
@@ -184,7 +192,8 @@ def _gate(session: Session, region: str, resources: Mapping[str, str]) -> Gate:
     return Gate.OPEN if open_ else Gate.CLOSED
 
 
-def _read_fleet(group: Mapping[str, Any]) -> Fleet:
+def read_fleet(group: Mapping[str, Any]) -> Fleet:
+    """An Auto Scaling group as it is described."""
     serving = [item["InstanceId"] for item in group["Instances"] if item["LifecycleState"] == "InService"]
     return Fleet(
         group["AutoScalingGroupName"],
