@@ -99,6 +99,12 @@ def _diverged(config: Config, aws: AwsCli, options: argparse.Namespace) -> int:
     return _say(diverged(config, aws, options.snapshot, options.after))
 
 
+def _census(config: Config, aws: AwsCli, options: argparse.Namespace) -> int:
+    from bicoastal.kit.census import census  # noqa: PLC0415
+
+    return _say(census(config, aws, options.host, options.after, options.port))
+
+
 VERBS: dict[str, tuple[Verb, str]] = {
     "fetch": (_fetch, "bring the application and the database's certificates"),
     "environment": (_environment, "write the application's environment file"),
@@ -110,6 +116,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "unfence": (_unfence, "take writes again on the local primary, in a higher epoch"),
     "probe": (_probe, "write one row as the application and read it back"),
     "diverged": (_diverged, "list rows that a database promoted from this one never got"),
+    "census": (_census, "count a restored database's rows, beside those of the local one"),
 }
 
 
@@ -128,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "diverged":
             sub.add_argument("--snapshot", required=True, help="pg_current_snapshot() of the other one, as it was")
             sub.add_argument("--after", type=int, default=0, help="rows that were given already")
+        if name == "census":
+            sub.add_argument("--host", required=True, help="of the restored database")
+            sub.add_argument("--port", type=int, help="its port; the local one's by default")
+            sub.add_argument("--after", type=int, default=0, help="tables that were given already")
     return parser
 
 

@@ -26,11 +26,12 @@ GIVEN = {
     "Reason": "INC-42: us-east-1 is lost @ 04:10, see #ops",
     "Snapshot": "795:801:797,799",
     "After": "0",
+    "Host": "orders-production-restored-20261127-0500-1a2b.c0123456789a.us-east-1.rds.amazonaws.com",
 }
 
 
 def test_there_is_one_for_each_verb() -> None:
-    verbs = ("Diverged", "Fence", "Probe", "Status", "Unfence")
+    verbs = ("Census", "Diverged", "Fence", "Probe", "Status", "Unfence")
     assert sorted(DOCUMENTS) == [f"Kit{verb}Document" for verb in verbs]
 
 

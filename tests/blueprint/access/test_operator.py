@@ -107,7 +107,9 @@ NOT_CALLED = {
 
 def documents(of: Spec = SPEC, region: str = "us-east-1") -> dict[str, Json]:
     resources = deployed(of).stacks[f"access/{region}"].resources
-    names = [name for name in ("OperatorPolicy", "RejoinPolicy", "FailoverTagsPolicy") if name in resources]
+    names = [
+        name for name in ("OperatorPolicy", "RejoinPolicy", "RestorerPolicy", "FailoverTagsPolicy") if name in resources
+    ]
     return {name: plain(resources[name].get("PolicyDocument")) for name in names}
 
 
@@ -186,7 +188,7 @@ def test_every_stack_whose_parameters_an_operation_moves_is_one_that_operators_m
     assert {stack_id.partition("/")[0] for stack_id, _ in FAILOVER} <= set(FAILOVER_STACKS)
 
 
-@pytest.mark.parametrize("name", ["OperatorPolicy", "RejoinPolicy", "FailoverTagsPolicy"])
+@pytest.mark.parametrize("name", ["OperatorPolicy", "RejoinPolicy", "RestorerPolicy", "FailoverTagsPolicy"])
 def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
     longest = spec(
         name="a" * 16,
@@ -216,7 +218,21 @@ def test_a_policy_fits_iams_limit_for_the_longest_spec(name: str) -> None:
     ],
 )
 def test_operators_neither_delete_nor_read_data(action: str) -> None:
-    assert not named(action, list(documents().values()))
+    granted = documents()
+    del granted["RestorerPolicy"]
+    assert not named(action, list(granted.values()))
+
+
+def test_restorers_remove_what_was_restored_and_nothing_else() -> None:
+    restorer = [documents()["RestorerPolicy"]]
+    database = "arn:aws:rds:us-east-1:${AWS::AccountId}:db:orders-production"
+    snapshot = "arn:aws:rds:us-east-1:${AWS::AccountId}:snapshot"
+    assert allowed(Request("rds:DeleteDBInstance", f"{database}-restored-20261127-0500-1a2b"), restorer)
+    assert not allowed(Request("rds:DeleteDBInstance", f"{database}-db-g1"), restorer)
+    assert allowed(Request("backup:StartRestoreJob", f"{snapshot}:awsbackup:job-1"), restorer)
+    assert not allowed(Request("backup:StartRestoreJob", f"{snapshot}:somebodys"), restorer)
+    assert not named("backup:DeleteRecoveryPoint", restorer)
+    assert not named("rds:ModifyDBInstance", restorer)
 
 
 def test_operators_keep_their_journal_in_the_artifact_bucket_and_read_nothing_else_there() -> None:

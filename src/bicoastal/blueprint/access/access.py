@@ -28,6 +28,7 @@ class Access:
     responder_role_arn: Output
     operator_policy_arn: Output
     rejoin_policy_arn: Output
+    restorer_policy_arn: Output
     open_access_document: Output
     close_access_document: Output
     session_document: Output
@@ -64,6 +65,9 @@ def access(spec: Spec, foundation: Foundation, grants: Sequence[Grant]) -> Acces
         ),
         rejoin_policy_arn=stack.output(
             "RejoinPolicyArn", policies.rejoin.ref, "Attach it beside the operator's to whoever runs rejoin"
+        ),
+        restorer_policy_arn=stack.output(
+            "RestorerPolicyArn", policies.restorer.ref, "Attach it beside the operator's to whoever restores backups"
         ),
         open_access_document=stack.output("OpenAccessDocument", glass.open_document.ref, "Opens an instance"),
         close_access_document=stack.output("CloseAccessDocument", glass.close_document.ref, "Closes an instance"),

@@ -31,6 +31,8 @@ from bicoastal.blueprint.stack import Resource, Stack
 from bicoastal.cfn.intrinsics import PARTITION, Commented, Value
 
 _INSTANCE = "{{ InstanceId }}"
+REASON_PATTERN = "^[A-Za-z0-9 .,:/#@+_-]{10,200}$"
+"""What may stand for the reason: it ends up in the record of the execution, and in mails about it."""
 _CHOICES = (5, 10, 15, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720)
 
 _SCHEDULE = '''\
@@ -146,7 +148,7 @@ def _open_document(stack: Stack, role: Resource, timer: Resource, group: Resourc
         ),
         "Reason": parameter(
             "Why, for the record: an incident's number and a few words.",
-            allowedPattern="^[A-Za-z0-9 .,:/#@+_-]{10,200}$",
+            allowedPattern=REASON_PATTERN,
         ),
     }
     close = Then(on_failure="RemoveTag", on_cancel="RemoveTag")

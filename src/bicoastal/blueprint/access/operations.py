@@ -28,6 +28,9 @@ _KIT = "PYTHONPATH=/opt/bicoastal/kit python3.11 -m bicoastal.kit"
 _EPOCH = "^[1-9][0-9]{0,8}$"
 _SNAPSHOT = "^[0-9]{1,20}:[0-9]{1,20}:[0-9,]{0,2000}$"
 """How PostgreSQL writes one."""
+_HOST = "^[A-Za-z0-9.-]{1,253}$"
+_CENSUS_S = 3600
+"""A page of it ends after some 40 seconds, unless one table alone takes longer."""
 _PLAIN_TEXT = "^[A-Za-z0-9 .,:/#@+_-]{1,200}$"
 """No quote, no dollar, no backslash: the text stands in a shell's command."""
 
@@ -41,13 +44,21 @@ class Operations:
     kit_unfence: Resource
     kit_probe: Resource
     kit_diverged: Resource
+    kit_census: Resource
     failover: Resource
     failover_role: Resource
 
     @property
     def kit_documents(self) -> tuple[Resource, ...]:
         """Everything that runs on an instance."""
-        return (self.kit_status, self.kit_fence, self.kit_unfence, self.kit_probe, self.kit_diverged)
+        return (
+            self.kit_status,
+            self.kit_fence,
+            self.kit_unfence,
+            self.kit_probe,
+            self.kit_diverged,
+            self.kit_census,
+        )
 
 
 def add_operations(stack: Stack, foundation: Foundation) -> Operations:
@@ -89,6 +100,18 @@ def add_operations(stack: Stack, foundation: Foundation) -> Operations:
             },
             arguments="--snapshot '{{ Snapshot }}' --after '{{ After }}'",
         ),
+        kit_census=_kit_verb(
+            stack,
+            "KitCensusDocument",
+            "census",
+            "Count a restored database's rows, and compare them with the local one's.",
+            {
+                "Host": parameter("Of the restored database.", allowedPattern=_HOST),
+                "After": parameter("Tables that were given already.", allowedPattern="^[0-9]{1,6}$"),
+            },
+            arguments="--host '{{ Host }}' --after '{{ After }}'",
+            seconds=_CENSUS_S,
+        ),
         failover=_failover_document(stack, role),
         failover_role=role,
     )
@@ -105,7 +128,14 @@ def failover_document_name(stack: Stack) -> str:
 
 
 def _kit_verb(
-    stack: Stack, logical_id: str, verb: str, description: str, parameters: Mapping[str, Value], *, arguments: str = ""
+    stack: Stack,
+    logical_id: str,
+    verb: str,
+    description: str,
+    parameters: Mapping[str, Value],
+    *,
+    arguments: str = "",
+    seconds: int = 60,
 ) -> Resource:
     content: dict[str, Value] = {"schemaVersion": "2.2", "description": description}
     if parameters:
@@ -115,7 +145,7 @@ def _kit_verb(
         {
             "action": "aws:runShellScript",
             "name": "RunKit",
-            "inputs": {"timeoutSeconds": "60", "runCommand": [command]},
+            "inputs": {"timeoutSeconds": str(seconds), "runCommand": [command]},
         }
     ]
     return add_document(stack, logical_id, kit_document_name(stack, verb), "Command", content)

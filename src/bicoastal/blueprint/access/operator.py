@@ -2,7 +2,8 @@
 
 In each region, for that region's resources: `operator` moves users and writes, and is enough in an emergency; `rejoin`
 rebuilds the lost side afterwards, its fleet included; `failover-tags` overrides tags in the one and restores them in
-the other, where the spec has such tags. More than one, because IAM ends a policy at 6,144 characters.
+the other, where the spec has such tags; `restorer` restores backups into databases of their own. More than one, because
+IAM ends a policy at 6,144 characters.
 Acting in the surviving region needs nothing of the other (D18): sign in by the surviving region's STS endpoint, with
 credentials that don't come from the lost one.
 
@@ -55,6 +56,7 @@ class OperatorPolicies:
 
     operator: Resource
     rejoin: Resource
+    restorer: Resource
     failover_tags: Resource | None
     """Absent where the spec overrides no tags."""
 
@@ -79,6 +81,13 @@ def add_operator_policies(stack: Stack, foundation: Foundation, operations: Oper
     return OperatorPolicies(
         _policy(stack, "OperatorPolicy", "operator", "failover and switchover in this region.", operator),
         _policy(stack, "RejoinPolicy", "rejoin", "rejoin in this region; needs the operator policy too.", rejoin),
+        _policy(
+            stack,
+            "RestorerPolicy",
+            "restorer",
+            "restores in this region; needs the operator policy too.",
+            _restore(stack),
+        ),
         _policy(stack, "FailoverTagsPolicy", "failover-tags", "overriding tags in this region.", tags)
         if tags
         else None,
@@ -271,6 +280,31 @@ def _journal(stack: Stack, foundation: Foundation) -> list[Value]:
             {"StringEquals": {"kms:ViaService": sub("s3.${AWS::Region}.amazonaws.com")}},
         ),
         allow("TellOfAnOverride", ["events:PutEvents"], [bus]),
+    ]
+
+
+def _restore(stack: Stack) -> list[Value]:
+    """AWS Backup restores as its own role, which the operator policy lets hand over; what it makes may be removed."""
+    restored = [arn("rds", f"db:{stack.spec.prefix}-restored-*")]
+    return [
+        allow(
+            "SeeBackups",
+            [
+                "backup:DescribeRestoreJob",
+                "backup:GetBackupPlan",
+                "backup:GetRestoreJobMetadata",
+                "backup:ListBackupSelections",
+                "backup:ListCopyJobs",
+                "backup:ListRestoreJobs",
+            ],
+            [Commented("*", "Reads names and states, no data; lists take no resource.")],
+        ),
+        allow(
+            "RestoreOurBackups",
+            ["backup:GetRecoveryPointRestoreMetadata", "backup:StartRestoreJob"],
+            [arn("rds", "snapshot:awsbackup:*")],
+        ),
+        allow("TagAndRemoveWhatWasRestored", ["rds:AddTagsToResource", "rds:DeleteDBInstance"], restored),
     ]
 
 
