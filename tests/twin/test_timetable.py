@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bicoastal.core.cron import cron
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.pace import REAL, Pace
-from bicoastal.twin.timetable import Clock, cron, due
+from bicoastal.twin.timetable import Clock, due
 
 WEEKDAYS = "0 9 ? * MON-FRI *"
 NEW_YORK = "America/New_York"
