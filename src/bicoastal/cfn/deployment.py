@@ -17,7 +17,7 @@ from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Manifest, 
 from bicoastal.cfn.physical import NAMING, physical
 from bicoastal.cfn.reader import Template
 from bicoastal.cfn.resolve import Evaluator
-from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, references, text_of
+from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, references, text_of, unknowns
 from bicoastal.core.findings import Finding
 
 _MAX_WIRES = 40
@@ -86,6 +86,11 @@ class Resource:
         origin = self.stack.evaluator.origins[self.logical_id]
         position = self.stack.template.position((*origin, "Properties", *path) if path else origin)
         return position.line if position else 0
+
+    @cached_property
+    def unknowns(self) -> tuple[tuple[Steps, Unknown], ...]:
+        """What of its properties is not known, and where."""
+        return tuple(unknowns(self.properties))
 
     @cached_property
     def references(self) -> tuple[tuple[Steps, Reference], ...]:

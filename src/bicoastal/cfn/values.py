@@ -125,43 +125,43 @@ def pieces(value: Value) -> tuple[Value, ...]:
     return value.parts if isinstance(value, Text) else (value,)
 
 
+Places = list[tuple[tuple[str | int, ...], Any]]
+
+
 def references(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
     """Every reference in a value, with its path; in both branches of an undecided `Fn::If` too."""
-    match value:
-        case Reference():
-            yield path, value
-        case Text(parts):
-            for part in parts:
-                yield from references(part, path)
-        case Encoded(text):
-            yield from references(text, path)
-        case Unknown(_, options):
-            for option in options:
-                yield from references(option, path)
-        case dict():
-            for key, item in value.items():
-                yield from references(item, (*path, key))
-        case list():
-            for position, item in enumerate(value):
-                yield from references(item, (*path, position))
+    found: Places = []
+    _walk(value, path, found, branches=True)
+    return ((place, item) for place, item in found if type(item) is Reference)
 
 
 def unknowns(value: Value, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Unknown]]:
     """Every unknown in a value with the path at which it stands."""
-    match value:
-        case Unknown():
-            yield path, value
-        case Text(parts):
-            for part in parts:
-                yield from unknowns(part, path)
-        case Encoded(text):
-            yield from unknowns(text, path)
-        case dict():
-            for key, item in value.items():
-                yield from unknowns(item, (*path, key))
-        case list():
-            for position, item in enumerate(value):
-                yield from unknowns(item, (*path, position))
+    found: Places = []
+    _walk(value, path, found, branches=False)
+    return ((place, item) for place, item in found if type(item) is Unknown)
+
+
+def _walk(value: Value, path: tuple[str | int, ...], found: Places, *, branches: bool) -> None:
+    """Collects references and unknowns in the order in which they stand. Most of a review's time was spent here."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(item) is not str:
+                _walk(item, (*path, key), found, branches=branches)
+    elif kind is list:
+        for position, item in enumerate(value):
+            if type(item) is not str:
+                _walk(item, (*path, position), found, branches=branches)
+    elif isinstance(value, Reference | Unknown):
+        found.append((path, value))
+        for option in value.options if branches and isinstance(value, Unknown) else ():
+            _walk(option, path, found, branches=branches)
+    elif isinstance(value, Text):
+        for part in value.parts:
+            _walk(part, path, found, branches=branches)
+    elif isinstance(value, Encoded):
+        _walk(value.text, path, found, branches=branches)
 
 
 def is_known(value: Value) -> bool:

@@ -15,7 +15,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from statistics import fmean, pstdev
 from typing import Final
 
 
@@ -273,12 +272,22 @@ def _reduction(reduce: Callable[[Sequence[float]], float], arguments: list[_Node
     return node
 
 
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Of a whole population, as CloudWatch's STDDEV."""
+    mean = _mean(values)
+    return math.sqrt(_mean([(value - mean) ** 2 for value in values]))
+
+
 _REDUCTIONS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
-    "AVG": fmean,
+    "AVG": _mean,
     "MAX": max,
     "MIN": min,
     "SUM": math.fsum,
-    "STDDEV": pstdev,
+    "STDDEV": _deviation,
 }
 
 

@@ -1,8 +1,12 @@
-"""What a row is judged on: the deployment, the demand, and their models, each built once and only when asked for."""
+"""What a row is judged on: the deployment, the demand, and their models, each built once and only when asked for.
+
+Models that a small template never asks for are not even imported before: a review is a new process each time.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bicoastal.cfn.deployment import Deployment, Resource
 from bicoastal.cfn.values import Value
@@ -10,12 +14,14 @@ from bicoastal.review.demand import Demand
 from bicoastal.review.model.identity import Identities
 from bicoastal.review.model.names import Names
 from bicoastal.review.model.network import Network
-from bicoastal.review.model.reachable import Reachable
-from bicoastal.review.model.resolution import Resolution
 from bicoastal.review.model.service import Balancer, Fleet, balancers, fleets
 from bicoastal.review.model.signals import Alarm, Signals
 from bicoastal.review.model.told import Telling
-from bicoastal.review.model.trigger import Trigger
+
+if TYPE_CHECKING:
+    from bicoastal.review.model.reachable import Reachable
+    from bicoastal.review.model.resolution import Resolution
+    from bicoastal.review.model.trigger import Trigger
 
 DATABASE = "AWS::RDS::DBInstance"
 
@@ -74,6 +80,8 @@ class Case:
     @cached_property
     def reachable(self) -> Reachable:
         """Who can reach whom, as far as the templates tell."""
+        from bicoastal.review.model.reachable import Reachable  # noqa: PLC0415
+
         return Reachable(self.deployment)
 
     @cached_property
@@ -89,6 +97,8 @@ class Case:
 
     def trigger(self, alarm: Alarm) -> Trigger:
         """When an alarm rings, in a region whose fleet is at its maximum."""
+        from bicoastal.review.model.trigger import Trigger  # noqa: PLC0415
+
         key = id(alarm.resource)
         if key not in self._triggers:
             self._triggers[key] = Trigger(alarm, self.demand.fleet_max)
@@ -108,6 +118,8 @@ class Case:
     @cached_property
     def resolution(self) -> Resolution:
         """What the records answer in a situation."""
+        from bicoastal.review.model.resolution import Resolution  # noqa: PLC0415
+
         return Resolution(self.deployment, self.names, self.signals, self.demand.fleet_max)
 
     @cached_property

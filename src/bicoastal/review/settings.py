@@ -5,7 +5,6 @@ The command line wins over both; bicoastal.yaml wins over pyproject.toml.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,12 @@ def settings_in(folder: Path, spec: Path | None) -> Settings:
     project = folder / "pyproject.toml"
     if project.is_file():
         try:
-            data = tomllib.loads(project.read_text(encoding="utf-8"))
+            text = project.read_text(encoding="utf-8")
+            if "bicoastal" not in text:
+                return Settings()
+            import tomllib  # noqa: PLC0415 - most repositories decide nothing, and a review starts anew each time
+
+            data = tomllib.loads(text)
         except (OSError, ValueError) as error:
             raise _wrong(project, f"this cannot be read: {error}", "Correct it.") from error
         own = data.get("tool", {}).get("bicoastal", {}).get("review")

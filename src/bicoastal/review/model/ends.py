@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 from bicoastal.cfn.deployment import Deployment, Resource
 from bicoastal.cfn.values import Unknown, Value
-from bicoastal.reach.model import Interface
-from bicoastal.review.model.reachable import Reachable
 from bicoastal.review.model.service import Balancer, Fleet
 
-Ends = tuple[list[Interface], str]
+if TYPE_CHECKING:
+    from bicoastal.reach.model import Interface
+    from bicoastal.review.model.reachable import Reachable
+
+Ends: TypeAlias = "tuple[list[Interface], str]"
 """The ends that are known, and why not all are, or empty."""
 _PORTS = {"postgres": 5432, "mysql": 3306, "mariadb": 3306, "oracle": 1521, "sqlserver": 1433, "aurora": 3306}
 

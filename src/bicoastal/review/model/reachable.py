@@ -81,6 +81,10 @@ class Reachable:
         known = region.subnets.get(self.id(subnet))
         return way_to_internet(region, known) if known else None
 
+    def is_public(self, subnet: Resource) -> bool:
+        """Whether a subnet is certainly routed to an internet gateway."""
+        return self.leads_out(subnet) is Leads.INTERNET
+
     def interfaces(
         self, resource: Resource, subnets: Iterable[Value], groups: Iterable[Value], *, public: bool = False
     ) -> tuple[list[Interface], str]:

@@ -9,7 +9,6 @@ from bicoastal.review.case import Case
 from bicoastal.review.demand import RegionDemand
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
-from bicoastal.review.model.trigger import HIGH
 from bicoastal.review.verdict import Judgement, number, same, where, yes
 
 TITLE = "Auto scaling on traffic and on CPU or memory"
@@ -181,6 +180,8 @@ def _shrinks(case: Case, judgement: Judgement, alarm: Alarm, outward: list[Alarm
     if trigger.unclear:
         judgement.unsure(f"{where(alarm.resource)}: its metric math is not understood: {trigger.unclear}.")
         return
+    from bicoastal.review.model.trigger import HIGH  # noqa: PLC0415 - it brings an evaluator of metric math
+
     if not trigger.rings() or trigger.rings(traffic=HIGH) or trigger.rings(cpu=HIGH):
         judgement.lacks(f"{where(alarm.resource)} does not ring on exactly: traffic AND CPU low.")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Resource
-from bicoastal.cfn.values import Unknown, Value, unknowns
+from bicoastal.cfn.values import Unknown, Value
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import DATABASE, Case
 from bicoastal.review.model.essentials import ESSENTIAL
@@ -34,7 +34,7 @@ def judge(case: Case) -> Judgement:
 
 def _deployable(judgement: Judgement, item: Resource) -> None:
     """References lead somewhere, and what the type cannot do without is there."""
-    for path, unknown in unknowns(item.properties):
+    for path, unknown in item.unknowns:
         if not unknown.options and unknown.reason.startswith("nothing here is called"):
             judgement.lacks(f"{where(item)}: {'.'.join(map(str, path))}: {unknown.reason}.")
     for name in ESSENTIAL.get(item.type, ()):

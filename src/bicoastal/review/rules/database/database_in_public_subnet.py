@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bicoastal.core.findings import Severity
-from bicoastal.reach.model import Leads
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
 
@@ -27,6 +26,6 @@ def look(case: Case) -> Iterator[Seen]:
             subnet = case.deployment.resource(value)
             if subnet is None or subnet.type != "AWS::EC2::Subnet":
                 continue
-            if case.reachable.leads_out(subnet) is Leads.INTERNET:
+            if case.reachable.is_public(subnet):
                 text = f"{subnet.logical_id} of {group.logical_id} has a route to an internet gateway."
                 yield Hit(group, text, ("SubnetIds", index))

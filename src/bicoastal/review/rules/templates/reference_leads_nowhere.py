@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Stack
-from bicoastal.cfn.values import unknowns
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
@@ -28,7 +27,7 @@ def look(case: Case) -> Iterator[Seen]:
     for item in case.deployment.resources:
         if item.stack.id not in written_here:
             continue
-        for path, unknown in unknowns(item.properties):
+        for path, unknown in item.unknowns:
             if unknown.reason.startswith(_NOBODY) and not unknown.options:
                 yield Hit(item, f"{item.logical_id}: {unknown.reason}.", path)
                 break

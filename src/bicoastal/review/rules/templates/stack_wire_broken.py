@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Stack
 from bicoastal.cfn.manifest import FromOutput, Live
-from bicoastal.cfn.values import unknowns
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
@@ -34,7 +33,7 @@ def look(case: Case) -> Iterator[Seen]:
             if isinstance(name, str):
                 exported[name] = stack.region
     for item in case.deployment.resources:
-        for path, unknown in unknowns(item.properties):
+        for path, unknown in item.unknowns:
             match = _EXPORT.match(unknown.reason)
             if match and exported.get(match[1], match[2]) != match[2]:
                 yield Hit(item, f"{item.logical_id} imports {match[1]}, which {exported[match[1]]} exports.", path)
