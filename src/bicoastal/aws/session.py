@@ -33,12 +33,14 @@ class Session:
         log: CallLog | None = None,
         *,
         attempts: int = ATTEMPTS,
+        read_timeout_s: float = READ_TIMEOUT_S,
         boto3: Boto3Session | None = None,
         endpoint_url: str | None = None,
     ) -> None:
         """`attempts` counts the first one; `boto3` and `endpoint_url` stand in for what the environment says."""
         self.log = log or CallLog()
         self._attempts = attempts
+        self._read_timeout_s = read_timeout_s
         self._boto3 = boto3
         self._endpoint_url = endpoint_url
         self._clients: dict[tuple[str, str], Any] = {}
@@ -55,12 +57,14 @@ class Session:
         *,
         log: CallLog | None = None,
         attempts: int = ATTEMPTS,
+        read_timeout_s: float = READ_TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
     ) -> Session:
         """One with given credentials at a given place, whatever the environment says; `headers` go with every call."""
         made = cls(
             log,
             attempts=attempts,
+            read_timeout_s=read_timeout_s,
             boto3=_with_credentials(access_key_id, secret_access_key, session_token),
             endpoint_url=endpoint_url,
         )
@@ -86,7 +90,7 @@ class Session:
                 endpoint_url=self._endpoint_url,
                 config=Config(
                     connect_timeout=CONNECT_TIMEOUT_S,
-                    read_timeout=READ_TIMEOUT_S,
+                    read_timeout=self._read_timeout_s,
                     max_pool_connections=CONNECTIONS,
                     retries={"mode": "standard", "total_max_attempts": self._attempts},
                     user_agent_extra="bicoastal",
