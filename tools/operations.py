@@ -37,6 +37,13 @@ It finds the primary by itself. The former primary is fenced before anything els
 inspection. Rows that it alone has go to
 a file here and to `operations/diverged/` in the survivor's bucket; which cannot be found so is in [kit.md](kit.md)
 and [decisions.md](decisions.md).""",
+    Operation.RESTORE: """\
+Rows were deleted, a table was dropped: make a database of a recovery point, beside the live one. `bicoastal backup
+restore RECOVERY_POINT|--latest|--before TIME --keep|--discard [--region REGION] [--dry-run]`; [backup.md](backup.md)
+says what is compared, and how rows come back.
+
+Its lock is one of its own: a restore takes hours for a large database and holds up no failover. It does not begin
+while another operation is under way.""",
 }
 _HEAD = """\
 # Operations

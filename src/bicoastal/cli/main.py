@@ -32,6 +32,7 @@ COMMANDS = {
     "failover": "make the surviving region the primary one",
     "switchover": "move the primary to the other region, losing nothing",
     "rejoin": "make a replica of the side that was lost",
+    "backup": "list what is kept of the database, and restore it beside the live one",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

@@ -26,6 +26,8 @@ from bicoastal.core.errors import BicoastalError, Refused
 
 PREFIX = "operations/"
 LOCK = f"{PREFIX}lock.json"
+RESTORE_LOCK = f"{PREFIX}restore-lock.json"
+"""Of a restore: it takes hours for a large database, and must never hold up a failover."""
 LEASE_S = 30.0
 """A lock that its holder has not renewed for so long is broken: he was killed, or lost his network."""
 _RENEW_S = 8.0
@@ -86,77 +88,100 @@ def who() -> str:
 
 
 @contextmanager
-def held(session: Session, region: str, bucket: str, operation: str) -> Iterator[None]:
+def held(session: Session, region: str, bucket: str, operation: str, key: str = LOCK) -> Iterator[None]:
     """Hold the lock. Raises Refused, naming the holder, where somebody else does."""
+    lock = _Lock(session, region, bucket, key)
     token = uuid.uuid4().hex
-    _take(session, region, bucket, operation, token)
+    _take(lock, operation, token)
     stop = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(session, region, bucket, operation, token, stop), daemon=True)
+    renewing = threading.Thread(target=_renew, args=(lock, operation, token, stop), daemon=True)
     renewing.start()
     try:
         yield
     finally:
         stop.set()
-        _release(session, region, bucket, token)
+        _release(lock, token)
 
 
-def _take(session: Session, region: str, bucket: str, operation: str, token: str) -> None:
-    client = session.client("s3", region)
+def refuse_beside(session: Session, region: str, bucket: str) -> None:
+    """Raise Refused, naming the holder, while an operation holds the lock of a region; takes nothing."""
+    holder = _holder(_Lock(session, region, bucket, LOCK))
+    if holder is not None and _alive(holder):
+        raise _is_held(holder)
+
+
+@dataclass(frozen=True)
+class _Lock:
+    session: Session
+    region: str
+    bucket: str
+    key: str
+
+    @property
+    def client(self) -> Any:
+        return self.session.client("s3", self.region)
+
+
+def _take(lock: _Lock, operation: str, token: str) -> None:
     for _ in range(3):
         try:
-            with aws_faults(f"taking the lock in {bucket}"):
-                client.put_object(Bucket=bucket, Key=LOCK, Body=_content(operation, token), IfNoneMatch="*")
+            with aws_faults(f"taking the lock in {lock.bucket}"):
+                lock.client.put_object(
+                    Bucket=lock.bucket, Key=lock.key, Body=_content(operation, token), IfNoneMatch="*"
+                )
         except ApiFault as fault:
             if fault.code not in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
                 raise
         else:
             return
-        holder = _holder(session, region, bucket)
+        holder = _holder(lock)
         if holder is None:
             continue
-        age = time.time() - float(holder["renewed"])
-        if age <= LEASE_S and not _dead(holder):
-            raise Refused(
-                f"{holder['who']} holds the lock: {holder['operation']}, since {holder['since']}, renewed {age:.0f} s "
-                f"ago.\n    -> Wait for its end. If it was killed, the lock is broken {LEASE_S:.0f} s after its last "
-                "renewal: run the same command again then."
-            )
-        with aws_faults(f"breaking the lock in {bucket}"):
-            client.delete_object(Bucket=bucket, Key=LOCK)
-    raise Refused(f"the lock in {bucket} could not be taken: others take it, too.\n    -> Run the same command again.")
+        if _alive(holder):
+            raise _is_held(holder)
+        with aws_faults(f"breaking the lock in {lock.bucket}"):
+            lock.client.delete_object(Bucket=lock.bucket, Key=lock.key)
+    raise Refused(
+        f"the lock in {lock.bucket} could not be taken: others take it, too.\n    -> Run the same command again."
+    )
 
 
-def _renew(  # noqa: PLR0917 - a thread's arguments
-    session: Session,
-    region: str,
-    bucket: str,
-    operation: str,
-    token: str,
-    stop: threading.Event,
-) -> None:
+def _alive(holder: dict[str, Any]) -> bool:
+    return time.time() - float(holder["renewed"]) <= LEASE_S and not _dead(holder)
+
+
+def _is_held(holder: dict[str, Any]) -> Refused:
+    return Refused(
+        f"{holder['who']} holds the lock: {holder['operation']}, since {holder['since']}, renewed "
+        f"{time.time() - float(holder['renewed']):.0f} s ago.\n    -> Wait for its end. If it was killed, the lock is "
+        f"broken {LEASE_S:.0f} s after its last renewal: run the same command again then."
+    )
+
+
+def _renew(lock: _Lock, operation: str, token: str, stop: threading.Event) -> None:
     while not stop.wait(_RENEW_S):
         try:
             with aws_faults("renewing the lock"):
-                session.client("s3", region).put_object(Bucket=bucket, Key=LOCK, Body=_content(operation, token))
+                lock.client.put_object(Bucket=lock.bucket, Key=lock.key, Body=_content(operation, token))
         except BicoastalError:
             # What an operation does may be repeated by another one: losing the lock does no harm.
             continue
 
 
-def _release(session: Session, region: str, bucket: str, token: str) -> None:
+def _release(lock: _Lock, token: str) -> None:
     try:
-        holder = _holder(session, region, bucket)
+        holder = _holder(lock)
         if holder is not None and holder.get("token") == token:
             with aws_faults("releasing the lock"):
-                session.client("s3", region).delete_object(Bucket=bucket, Key=LOCK)
+                lock.client.delete_object(Bucket=lock.bucket, Key=lock.key)
     except BicoastalError:
         return
 
 
-def _holder(session: Session, region: str, bucket: str) -> dict[str, Any] | None:
+def _holder(lock: _Lock) -> dict[str, Any] | None:
     try:
-        with aws_faults(f"reading the lock in {bucket}"):
-            body = session.client("s3", region).get_object(Bucket=bucket, Key=LOCK)["Body"].read()
+        with aws_faults(f"reading the lock in {lock.bucket}"):
+            body = lock.client.get_object(Bucket=lock.bucket, Key=lock.key)["Body"].read()
         found: dict[str, Any] = json.loads(body)
     except ApiFault as fault:
         if fault.code in ("NoSuchKey", "404"):

@@ -1,4 +1,4 @@
-"""The table that failover, switchover and rejoin walk: a state, what is done in it, and why.
+"""The table that failover, switchover, rejoin and restore walk: a state, what is done in it, and why.
 
 The comment of a row is its line in the log, in the runbook and in the diagram of the docs: one source. Which state it
 is, is decided from an observation alone (`decide`), so that an operation that was killed goes on where things are.
@@ -17,6 +17,7 @@ class Operation(StrEnum):
     FAILOVER = "failover"
     SWITCHOVER = "switchover"
     REJOIN = "rejoin"
+    RESTORE = "restore"
 
 
 class State(StrEnum):
@@ -72,6 +73,16 @@ class State(StrEnum):
     """Neither balancer announces a takeover."""
     PROTECTED = "protected"
     """Standby ready: everything is as after a deployment, with the roles as they are now."""
+    CHOSEN = "chosen"
+    """A recovery point was named; no database was made of it."""
+    RESTORING = "restoring"
+    """AWS Backup and RDS make a new instance of it."""
+    RESTORED = "restored"
+    """The new instance is available; nobody has looked into it."""
+    VERIFIED = "verified"
+    """It was read, table by table, as far as it could be."""
+    HANDED_OVER = "handed over"
+    """It stands for whoever needs its rows, or is gone again."""
 
 
 class Step(StrEnum):
@@ -100,6 +111,10 @@ class Step(StrEnum):
     MOVE_NAMES = "move checks and names"
     SWITCH_OFF = "switch off"
     RESTORE_TAGS = "restore tags"
+    RESTORE = "restore into a new instance"
+    AWAIT_RESTORE = "await the new instance"
+    VERIFY = "read all of it"
+    HAND_OVER = "keep or delete it"
     DONE = "done"
 
 
@@ -362,10 +377,45 @@ REJOIN: tuple[Transition, ...] = (
         reversible=False,
     ),
 )
+RESTORE: tuple[Transition, ...] = (
+    Transition(
+        State.CHOSEN,
+        Step.RESTORE,
+        State.RESTORING,
+        "AWS Backup makes a new instance of the recovery point, beside the live one and never over it: in the data "
+        "subnets, with the database's own security group, parameters and key.",
+    ),
+    Transition(
+        State.RESTORING,
+        Step.AWAIT_RESTORE,
+        State.RESTORED,
+        "RDS says that the new instance is available: minutes, or hours for a large one.",
+    ),
+    Transition(
+        State.RESTORED,
+        Step.VERIFY,
+        State.VERIFIED,
+        "A server of the fleet reads every table of it to the end, counts rows and takes checksums, and holds them "
+        "against the live database's as they are now.",
+    ),
+    Transition(
+        State.VERIFIED,
+        Step.HAND_OVER,
+        State.HANDED_OVER,
+        "It stays for whoever needs its rows, or it is deleted again, as was asked.",
+    ),
+    Transition(
+        State.HANDED_OVER,
+        Step.DONE,
+        State.HANDED_OVER,
+        "The live database is as it was: nothing of it was changed or stopped.",
+    ),
+)
 TABLES: Mapping[Operation, tuple[Transition, ...]] = {
     Operation.FAILOVER: FAILOVER,
     Operation.SWITCHOVER: SWITCHOVER,
     Operation.REJOIN: REJOIN,
+    Operation.RESTORE: RESTORE,
 }
 
 
