@@ -10,11 +10,11 @@ from bicoastal.core.findings import Finding, Location, Severity
 
 UNKNOWN_ACTION = frozenset({"InvalidAction", "UnknownOperationException", "UnknownAction", "NotImplemented"})
 """How an API says that it doesn't have an action, or not yet: `ApiFault.code` is then one of these."""
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""How an API says that these credentials may not."""
 _DENIED = "Use credentials that may do this; the policy `operator` of the access stack lists what is needed."
 _REMEDIES = {
-    "AccessDenied": _DENIED,
-    "AccessDeniedException": _DENIED,
-    "UnauthorizedOperation": _DENIED,
+    **dict.fromkeys(DENIED, _DENIED),
     "ExpiredToken": "Sign in again, then run the same command: it carries on.",
     "ExpiredTokenException": "Sign in again, then run the same command: it carries on.",
     "InvalidClientTokenId": "The access key is unknown to AWS; check AWS_PROFILE.",

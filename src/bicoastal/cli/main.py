@@ -33,6 +33,7 @@ COMMANDS = {
     "switchover": "move the primary to the other region, losing nothing",
     "rejoin": "make a replica of the side that was lost",
     "backup": "list what is kept of the database, and restore it beside the live one",
+    "access": "open an instance to responders for some minutes",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
 

@@ -15,6 +15,7 @@ import click
 
 from bicoastal.aws.session import Session
 from bicoastal.cfn.manifest import StackEntry
+from bicoastal.cli.access import armed_data, told_armed
 from bicoastal.cli.home import chosen, home_option
 from bicoastal.cli.operating import subject_of
 from bicoastal.cli.package import composed, session
@@ -177,8 +178,7 @@ def told(standing: Standing | None) -> list[tuple[str, str]]:
     lines += [(f"  {why}", "yellow") for why in standing.why]
     for name, region in standing.regions.items():
         lines.append((f"  {name:<12} {_line(region)}", ""))
-        if region.armed:
-            lines.append((f"  {'':<12} emergency access is armed: {', '.join(region.armed)}", "red"))
+        lines += [(f"  {'':<12} emergency access is armed: {told_armed(armed)}", "red") for armed in region.armed or ()]
     if standing.stops:
         lines += [(f"  a failover now would stop at {text}", "yellow") for text in standing.stops]
     elif standing.primary:
@@ -216,7 +216,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
                 "gate": region.side.gate.value,
                 "switch": region.side.switch or None,
                 "last_backup": region.backup_at.isoformat() if region.backup_at else None,
-                "emergency_access": list(region.armed) if region.armed is not None else None,
+                "emergency_access": None if region.armed is None else [armed_data(armed) for armed in region.armed],
             }
             for name, region in standing.regions.items()
         },

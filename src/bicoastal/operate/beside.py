@@ -7,8 +7,17 @@ would hold up the end of an operation that never needed it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from bicoastal.core.errors import BicoastalError
+
+DEADLINE_S = 2.5
+"""For the second answer, once the first one has come; what has not been said by then is unknown."""
+LONGEST_S = 15.0
+"""For all, where this machine or the way to AWS is slow."""
+_LOOK_S = 0.02
 
 
 def together(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -33,6 +42,42 @@ def together(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     if failed:
         raise failed[0]
     return answers
+
+
+def in_time(
+    questions: Mapping[str, Callable[[], Any]],
+    deadline_s: float = DEADLINE_S,
+    *,
+    enough: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> dict[str, Any]:
+    """Ask all at once, and wait for no silent one: returns what was answered in time, or was `enough`, by name.
+
+    A question that failed has its BicoastalError for an answer. Questions that are left go on, and nobody listens.
+    """
+    begun = time.monotonic()
+    answers: dict[str, Any] = {}
+
+    def asking(name: str, question: Callable[[], Any]) -> Callable[[], None]:
+        def ask() -> None:
+            try:
+                answer = question()
+            except BicoastalError as error:
+                answer = error
+            answers[name] = answer
+
+        return ask
+
+    threads = [start(f"ask {name}", asking(name, question)) for name, question in questions.items()]
+    answered_after: float | None = None
+    while any(thread.is_alive() for thread in threads) and not (enough and enough(dict(answers))):
+        waited = time.monotonic() - begun
+        if answers and answered_after is None:
+            answered_after = waited
+        # What one needed, the other one may need, too: a slow machine is no lost region.
+        if waited >= (LONGEST_S if answered_after is None else max(deadline_s, 2 * answered_after)):
+            break
+        time.sleep(_LOOK_S)
+    return dict(answers)
 
 
 def start(name: str, act: Callable[[], None]) -> threading.Thread:

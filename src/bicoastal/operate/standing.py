@@ -6,29 +6,21 @@ Each region has a deadline of its own: that one of them does not answer is what 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
-from bicoastal.blueprint.emergency_tag import EMERGENCY_TAG
-from bicoastal.core.errors import BicoastalError
+from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.operate import beside
+from bicoastal.operate.access import Armed, armed_in
 from bicoastal.operate.decide import Doubt, objections
 from bicoastal.operate.observe import observe_side
 from bicoastal.operate.sight import SWITCH_OFF, Observation, Side
 from bicoastal.operate.subject import Subject
 from bicoastal.stacks.view import view
-
-DEADLINE_S = 2.5
-"""For the second region's answer, once the first one has given its own; what it has not said by then is unknown."""
-LONGEST_S = 15.0
-"""For both, where this machine or the way to AWS is slow."""
-
-
-_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class Region:
     backup_at: datetime | None = None
     """Of the newest recovery point in its vault."""
     backup_unknown: str = ""
-    armed: tuple[str, ...] | None = None
+    armed: tuple[Armed, ...] | None = None
     """Instances that responders may open a session to now; None: unknown."""
 
 
@@ -59,48 +51,41 @@ class Standing:
     seconds: float = field(default=0.0)
 
 
-def stand(session: Session, subject: Subject, deadline_s: float = DEADLINE_S) -> Standing:
+def stand(session: Session, subject: Subject, deadline_s: float = beside.DEADLINE_S) -> Standing:
     """Look at both regions at once. Never raises for what does not answer."""
     begun = time.monotonic()
-    found: dict[str, Region] = {}
-    asking = [beside.start(f"look at {region}", _asking(session, subject, region, found)) for region in subject.regions]
-    answered_after: float | None = None
-    while any(thread.is_alive() for thread in asking):
-        waited = time.monotonic() - begun
-        if found and answered_after is None:
-            answered_after = waited
-        # What one region needed, the other one may need, too: a slow machine is no lost region.
-        if waited >= (LONGEST_S if answered_after is None else max(deadline_s, 2 * answered_after)):
-            break
-        time.sleep(_LOOK_S)
+    answers = beside.in_time(
+        {region: lambda region=region: _region(session, subject, region) for region in subject.regions},  # type: ignore[misc]
+        deadline_s,
+    )
     seconds = time.monotonic() - begun
-    silent = f"it has not answered within {seconds:.1f} s"
-    regions = {
-        region: found.get(region, Region(Side(region, answered=False, why=silent))) for region in subject.regions
-    }
-    return _judged(subject, regions, seconds)
+    silent = SystemFault(f"it has not answered within {seconds:.1f} s")
+    regions = {}
+    for region in subject.regions:
+        answer = answers.get(region, silent)
+        regions[region] = (
+            Region(Side(region, answered=False, why=str(answer).splitlines()[0]))
+            if isinstance(answer, BicoastalError)
+            else answer
+        )
+    return judged(subject, regions, seconds)
 
 
-def _asking(session: Session, subject: Subject, region: str, found: dict[str, Region]) -> Callable[[], None]:
-    def ask() -> None:
-        try:
-            answers = beside.together(
-                {
-                    "side": lambda: observe_side(session, subject, region),
-                    "backup": lambda: _backup(session, subject, region),
-                    "armed": lambda: _armed(session, subject, region),
-                }
-            )
-        except BicoastalError as error:
-            found[region] = Region(Side(region, answered=False, why=str(error).splitlines()[0]))
-            return
-        at, unknown = answers["backup"]
-        found[region] = Region(answers["side"], at, unknown, answers["armed"])
-
-    return ask
+def _region(session: Session, subject: Subject, region: str) -> Region:
+    """One region. Raises SystemFault where it does not answer."""
+    answers = beside.together(
+        {
+            "side": lambda: observe_side(session, subject, region),
+            "backup": lambda: newest_backup(session, subject, region),
+            "armed": lambda: _armed(session, subject, region),
+        }
+    )
+    at, unknown = answers["backup"]
+    return Region(answers["side"], at, unknown, answers["armed"])
 
 
-def _judged(subject: Subject, regions: Mapping[str, Region], seconds: float) -> Standing:
+def judged(subject: Subject, regions: Mapping[str, Region], seconds: float = 0.0) -> Standing:
+    """How it stands by what was seen of both regions; asks nothing."""
     sides = {name: region.side for name, region in regions.items()}
     writers = [name for name, side in sides.items() if side.kit and side.kit.role == "primary" and not side.kit.fence]
     known = [name for name, side in sides.items() if side.role == "primary"]
@@ -148,7 +133,7 @@ def _stops(subject: Subject, standby: Side, primary: Side) -> tuple[str, ...]:
     return tuple(f"{item.doubt}: {item.text}" for item in found if item.doubt not in later)
 
 
-def _backup(session: Session, subject: Subject, region: str) -> tuple[datetime | None, str]:
+def newest_backup(session: Session, subject: Subject, region: str) -> tuple[datetime | None, str]:
     """When the newest recovery point was made; or why it is not known."""
     try:
         stack = view(session, subject.stack("vault"), region)
@@ -168,17 +153,8 @@ def _backup(session: Session, subject: Subject, region: str) -> tuple[datetime |
     return max(points, default=None), ""
 
 
-def _armed(session: Session, subject: Subject, region: str) -> tuple[str, ...] | None:
-    filters = [
-        {"Name": "tag-key", "Values": [EMERGENCY_TAG]},
-        {"Name": "tag:application", "Values": [subject.application]},
-        {"Name": "instance-state-name", "Values": ["pending", "running"]},
-    ]
+def _armed(session: Session, subject: Subject, region: str) -> tuple[Armed, ...] | None:
     try:
-        with aws_faults(f"reading emergency access in {region}"):
-            pages = session.client("ec2", region).get_paginator("describe_instances").paginate(Filters=filters)
-            return tuple(
-                item["InstanceId"] for page in pages for group in page["Reservations"] for item in group["Instances"]
-            )
+        return armed_in(session, subject, region)
     except BicoastalError:
         return None

@@ -6,25 +6,30 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bicoastal.aws.session import Session
+from bicoastal.blueprint.stacks import compose
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.api import Watcher
 from bicoastal.twin.automation.controller import Automation
 from bicoastal.twin.controller import Loop
 from bicoastal.twin.ground import Ground, ground
 from bicoastal.twin.interfaces import Host, Said, Usage
-from bicoastal.twin.pace import FAST
+from bicoastal.twin.pace import FAST, Pace
 from bicoastal.twin.processes import end_leftovers
-from tests.support.cloudformation import Account
+from tests.support.closure import closure
+from tests.support.cloudformation import Account, Walker
+from tests.support.specs import spec
 
 Json = Any
 HOME, STANDBY = "us-east-1", "us-west-2"
+QUICK = Pace("of these tests", 100)
+"""Five minutes of access last three seconds."""
 
 
 class ShellHost:
@@ -143,3 +148,23 @@ def rooms() -> Iterator[Rooms]:
 @pytest.fixture
 def room(rooms: Rooms) -> Room:
     return rooms()
+
+
+@contextmanager
+def room_with(*stacks: str) -> Iterator[tuple[Room, Walker]]:
+    """A room at the quick pace, with stacks of the deployment (`access/us-east-1`) and what these need."""
+    with ExitStack() as stack:
+        root = Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
+        root.chmod(0o755)
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+        on = stack.enter_context(ground(root, ("automation",), (HOME, STANDBY), QUICK))
+        stack.callback(end_leftovers, on.home, 1)
+        (root / "hosts").mkdir()
+        room = Room(on, root / "hosts")
+        made = compose(spec())
+        files = {f"templates/{item.kind}.yaml": item.to_yaml() for item in made.stacks}
+        walker = Walker(Account(on.api.endpoint), closure(made.manifest, *stacks), files)
+        walker.up()
+        room.start()
+        stack.callback(room.stop)
+        yield room, walker

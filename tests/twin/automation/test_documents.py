@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from bicoastal.blueprint.stacks import compose
-from bicoastal.twin.ground import ground
-from bicoastal.twin.pace import Pace
-from bicoastal.twin.processes import end_leftovers
-from tests.support.closure import closure
-from tests.support.cloudformation import Account, Walker, until
-from tests.support.specs import spec
-from tests.twin.automation.conftest import HOME, STANDBY, Room
+from tests.support.cloudformation import Walker, until
+from tests.twin.automation.conftest import HOME, QUICK, Room, room_with
 from tests.twin.automation.test_executions import ended, start, statuses
 
 Json = Any
 TAG = "bicoastal:emergency-access"
 NAME = "orders-production"
-QUICK = Pace("of this test", 100)
-"""Five minutes of access last three seconds."""
 
 
 @pytest.fixture(scope="module")
 def standing() -> Iterator[tuple[Room, Walker]]:
-    with ExitStack() as stack:
-        root = Path(tempfile.mkdtemp(prefix="bicoastal-twin-"))
-        root.chmod(0o755)
-        stack.callback(shutil.rmtree, root, ignore_errors=True)
-        on = stack.enter_context(ground(root, ("automation",), (HOME, STANDBY), QUICK))
-        stack.callback(end_leftovers, on.home, 1)
-        (root / "hosts").mkdir()
-        room = Room(on, root / "hosts")
-        made = compose(spec())
-        files = {f"templates/{item.kind}.yaml": item.to_yaml() for item in made.stacks}
-        needed = closure(made.manifest, f"access/{HOME}", f"bootstrap/{HOME}")
-        walker = Walker(Account(on.api.endpoint), needed, files)
-        walker.up()
-        room.start()
-        stack.callback(room.stop)
-        yield room, walker
+    with room_with(f"access/{HOME}", f"bootstrap/{HOME}") as made:
+        yield made
 
 
 @pytest.fixture
