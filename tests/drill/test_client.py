@@ -143,6 +143,8 @@ class Internet:
             return 201, json.dumps({"region": region}).encode()
         if head.startswith("GET / "):
             return 200, b"<title>page</title>"
+        if head.startswith("GET /api/orders "):
+            return 200, json.dumps({"region": region, "replica": False, "orders": []}).encode()
         return 200, json.dumps({"region": region, "database": {"lag_s": 0.25}}).encode()
 
 

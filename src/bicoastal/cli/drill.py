@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.package import package
 from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.promises import READS_ARE_TRUE
+from bicoastal.drill.report import BROKEN, UNPLAYED, Report, Unplayed, verdict
 from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.pace import FAST, REAL, Pace
 
 if TYPE_CHECKING:
     from bicoastal.deploy.package import Package
+    from bicoastal.drill.drill import ScriptOf
     from bicoastal.drill.experiment import Experiment
-    from bicoastal.drill.report import Report
     from bicoastal.drill.stage import Script
+    from bicoastal.spec.model import Spec
 
 LIST, ALL = "list", "all"
 
@@ -63,25 +68,30 @@ def command(
 
     Each drill starts both regions in a folder of its own, puts users on both coasts, takes something away, and types
     the commands that you would type. It ends all that it started. The application must answer as the sample does.
-    Ends with 0 where every promise held, 1 where one did not.
+    `all` plays every drill, in one place where they leave no trace, and writes one report. Ends with 0 where every
+    promise held, 1 where one did not, 3 where a drill could not be played: the others are played all the same.
     """
     if name == LIST:
         context.exit(_list(form))
-    chosen = list(EXPERIMENTS) if name == ALL else [name]
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     # As Ctrl-C: all that was started is ended, and its folder removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         file = _spec_file(spec, stack)
-        played = [EXPERIMENTS[one].staying() if stay else EXPERIMENTS[one] for one in chosen]
-        reports = [_run(one, file, Pace.named(pace), seed) for one in played]
+        script_for = partial(_script_for, file, stack)
+        if name == ALL:
+            ended = _all(script_for, Pace.named(pace), seed, stay=stay)
+        else:
+            chosen = EXPERIMENTS[name].staying() if stay else EXPERIMENTS[name]
+            ended = [_run(chosen, script_for, Pace.named(pace), seed)]
+    whole = name == ALL
     if output is not None:
-        output.write_text(_shown(reports, form, whole=name == ALL))
-        click.echo(_shown(reports, "text", whole=False), nl=False)
+        output.write_text(_shown(ended, form, whole=whole))
+        click.echo(_shown(ended, "text", whole=whole), nl=False)
         click.echo(f"The report is in {output}.")
     else:
-        click.echo(_shown(reports, form, whole=name == ALL), nl=False)
-    context.exit(0 if all(report.held for report in reports) else 1)
+        click.echo(_shown(ended, form, whole=whole), nl=False)
+    context.exit(_code(ended))
 
 
 def _list(form: str) -> int:
@@ -114,11 +124,33 @@ def _list(form: str) -> int:
     return 0
 
 
-def _run(experiment: Experiment, file: Path, pace: Pace, seed: int) -> Report:
+def _run(experiment: Experiment, script_for: ScriptOf, pace: Pace, seed: int) -> Report:
     from bicoastal.drill.drill import drill  # noqa: PLC0415 - the file is read first: a mistake is said at once
 
+    script = script_for(experiment)
     click.echo(f"{experiment.name}, pace {pace.name}, seed {seed}", err=True)
-    return drill(experiment, script_of(file), pace, seed=seed, tell=teller())
+    return drill(experiment, script, pace, seed=seed, tell=teller())
+
+
+def _all(script_for: ScriptOf, pace: Pace, seed: int, *, stay: bool) -> list[Report | Unplayed]:
+    """One after the other; in the order of `drill list`, whatever the one was in which they were played."""
+    from bicoastal.drill.drill import several  # noqa: PLC0415 - as above
+
+    script_for(next(iter(EXPERIMENTS.values())))
+    chosen = [one.staying() if stay or one.stays_in_a_row else one for one in EXPERIMENTS.values()]
+    click.echo(f"{len(chosen)} drills, pace {pace.name}, seed {seed}", err=True)
+    tell = teller()
+    ended: dict[str, Report | Unplayed] = {}
+    for one in several(chosen, script_for, pace, seed=seed, tell=tell):
+        ended[one.scenario] = one
+        tell(f"[{len(ended)}/{len(chosen)}] {one.scenario}: {verdict(one)}")
+    return [ended[one.name] for one in chosen]
+
+
+def _code(ended: Sequence[Report | Unplayed]) -> int:
+    """3 where one could not be rehearsed, 1 where one broke."""
+    held = [verdict(one) for one in ended]
+    return 3 if UNPLAYED in held else 1 if BROKEN in held else 0
 
 
 def teller() -> Callable[[str], None]:
@@ -131,17 +163,52 @@ def teller() -> Callable[[str], None]:
     return tell
 
 
-def script_of(file: Path) -> Script:
-    """What a spec has a drill play. Raises InputError."""
+def script_of(file: Path, asks: Mapping[str, Any] | None = None, folder: Path | None = None) -> Script:
+    """What a spec has a drill play, with what an experiment asks for written into a folder. Raises InputError.
+
+    `home` and `standby` below `regions` stand for their names.
+    """
     from bicoastal.drill.stage import Script  # noqa: PLC0415
 
     spec = load(file)
+    if asks:
+        if folder is None:
+            raise ValueError("a spec that is asked for needs a folder")
+        file = _asked(spec, file, asks, folder)
+        spec = load(file)
 
     def pack(certificates: bytes) -> Package:
         return package(file, None, certificates, cached(cache_folder()))
 
     name = f"{spec.name}-{spec.environment}"
     return Script(file, name, spec.domain.name, spec.home, spec.standby, spec.database.name, pack)
+
+
+def _script_for(file: Path, stack: ExitStack, experiment: Experiment) -> Script:
+    if not experiment.asks:
+        return script_of(file)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"bicoastal-{experiment.name}-")))
+    return script_of(file, experiment.asks, folder)
+
+
+def _asked(spec: Spec, file: Path, asks: Mapping[str, Any], folder: Path) -> Path:
+    """The spec with its defaults and what is asked, beside a copy of the application."""
+    data = spec.model_dump(mode="json", exclude_none=True)
+    regions = asks.get("regions", {})
+    named = {spec.home if name == "home" else spec.standby: value for name, value in regions.items()}
+    shutil.copytree(file.parent / spec.app.folder, folder / spec.app.folder, symlinks=True)
+    written = folder / SPEC_FILE
+    written.write_text(yaml.safe_dump(_over(data, {**asks, **({"regions": named} if named else {})}), sort_keys=False))
+    return written
+
+
+def _over(data: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with another laid over it, key by key, however deep."""
+    deeper = {
+        key: _over(data[key], value) if isinstance(value, Mapping) and isinstance(data.get(key), Mapping) else value
+        for key, value in asked.items()
+    }
+    return {**data, **deeper}
 
 
 def _spec_file(given: Path | None, stack: ExitStack) -> Path:
@@ -153,17 +220,17 @@ def _spec_file(given: Path | None, stack: ExitStack) -> Path:
     return sample / SPEC_FILE
 
 
-def _shown(reports: list[Report], form: str, *, whole: bool) -> str:
+def _shown(ended: Sequence[Report | Unplayed], form: str, *, whole: bool) -> str:
+    """`whole`: of all drills, with a table before what broke."""
     from bicoastal.drill.page import as_html  # noqa: PLC0415
-    from bicoastal.drill.report import as_data, as_json  # noqa: PLC0415
+    from bicoastal.drill.report import as_json  # noqa: PLC0415
+    from bicoastal.drill.row import row_as_json, row_as_text  # noqa: PLC0415
     from bicoastal.drill.text import as_text  # noqa: PLC0415
 
     if form == "html":
-        return as_html(reports)
-    if form == "json":
-        return (
-            json.dumps({"drills": [as_data(report) for report in reports]}, indent=2) + "\n"
-            if whole
-            else as_json(reports[0])
-        )
-    return "\n".join(as_text(report) for report in reports)
+        return as_html(ended)
+    if whole:
+        return row_as_json(ended) if form == "json" else row_as_text(ended)
+    (only,) = ended
+    assert isinstance(only, Report)  # noqa: S101 - one alone that cannot be rehearsed ends with its error
+    return as_json(only) if form == "json" else as_text(only)

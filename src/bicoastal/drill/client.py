@@ -25,8 +25,8 @@ from bicoastal.drill.ledger import GATE, LEFT, LIST, PAGE, READ, WRITE, Entry, S
 
 _GATE_SAYS = b"Back in a moment"
 """Stands on the page of the kit's read gate."""
-_TURNS = (PAGE, READ, LIST, READ, READ)
-"""What a reader asks, one after the other."""
+_TURNS = {READ: (PAGE, READ, LIST, READ, READ), PAGE: (PAGE, READ)}
+"""What a reader, and one of a crowd, asks, one after the other."""
 _PATHS = {PAGE: "/", READ: "/api/status", LIST: "/api/orders"}
 _LISTED = 100
 """The application shows so many rows at most."""
@@ -38,7 +38,7 @@ class User:
 
     name: str
     kind: str
-    """`read` (pages among it) or `write`."""
+    """`read` (pages and lists among it), `page` (of a crowd: no lists) or `write`."""
     address: str
     asks: str
     """The name that is asked: the public one, or a region's own."""
@@ -105,7 +105,8 @@ class _Person:
                 if self._user.kind == WRITE:
                     await self._write()
                 else:
-                    await self._read(_TURNS[count % len(_TURNS)])
+                    turns = _TURNS[self._user.kind]
+                    await self._read(turns[count % len(turns)])
                 count += 1
                 await self._pause(begun)
         finally:

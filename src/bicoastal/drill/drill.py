@@ -1,33 +1,123 @@
-"""The entry: one experiment from an empty machine to its report, with everything ended again."""
+"""The entry: one experiment from an empty machine to its report, or several in a row, with everything ended again.
+
+A stage costs more than most experiments: those of a row that leave everything as it was share one. Each begins only
+when its steady state is there; after one that broke, and for one that did not find its steady state, a new one is set.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
+from bicoastal.core.errors import BicoastalError
 from bicoastal.deploy.moments import Moment
 from bicoastal.drill.experiment import Experiment, Run, perform
 from bicoastal.drill.judge import predictions, report_of
 from bicoastal.drill.operator import Operator
-from bicoastal.drill.report import Report
+from bicoastal.drill.report import Report, Unplayed
 from bicoastal.drill.stage import Script, Stage
 from bicoastal.drill.users import Users
+from bicoastal.drill.watch import NameWatch
 from bicoastal.twin.pace import Pace
 
+Tell = Callable[[str], None]
+ScriptOf = Callable[[Experiment], Script]
+"""What an experiment has played: its own spec, where it asks for one. Raises InputError."""
 
-def drill(experiment: Experiment, script: Script, pace: Pace, *, seed: int, tell: Callable[[str], None]) -> Report:
+
+def drill(experiment: Experiment, script: Script, pace: Pace, *, seed: int, tell: Tell) -> Report:
     """Run it. Raises BicoastalError where the stage cannot be set: that says nothing about the promise."""
+    with _stage(script, pace, tell) as stage:
+        return play(experiment, stage, seed=seed, tell=tell)
 
+
+def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Report:
+    """Run it where both regions are up. Raises BicoastalError as above."""
+    script = stage.script
+    number = stage.count_play()
+    ground, folder = stage.twin.ground, stage.folder / f"users-{number}"
+    with ExitStack() as ends:
+        users = ends.enter_context(Users(ground, script.domain, script.home, folder, seed=seed, each=experiment.users))
+        watch = ends.enter_context(_watch(experiment, stage)) if experiment.watches else None
+        run = Run(experiment, stage, users, Operator(stage, script.standby), tell, watch)
+        predicted = predictions(run)
+        run.known_rows = stage.ids(script.home) or frozenset()
+        perform(run)
+        entries = users.entries()
+    return report_of(run, entries, predicted, seed)
+
+
+def several(
+    experiments: Sequence[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
+) -> Iterator[Report | Unplayed]:
+    """One after the other, each as it ends; first those that need a stage of their own. Never raises BicoastalError."""
+    shares = [one for one in experiments if one.traceless and not one.asks]
+    for experiment in experiments:
+        if experiment not in shares:
+            _announce(tell, experiment)
+            yield _alone(experiment, script_of, pace, seed=seed, tell=tell)
+    yield from _in_one_place(shares, script_of, pace, seed=seed, tell=tell)
+
+
+def _alone(experiment: Experiment, script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell) -> Report | Unplayed:
+    try:
+        return drill(experiment, script_of(experiment), pace, seed=seed, tell=tell)
+    except BicoastalError as error:
+        return _unplayed(experiment, error, tell)
+
+
+def _in_one_place(
+    experiments: Sequence[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
+) -> Iterator[Report | Unplayed]:
+    with ExitStack() as ends:
+        stage: Stage | None = None
+        for experiment in experiments:
+            _announce(tell, experiment)
+            ended: Report | Unplayed | None = None
+            while ended is None:
+                inherited = stage is not None
+                try:
+                    if stage is None:
+                        stage = ends.enter_context(_stage(script_of(experiment), pace, tell))
+                    found = play(experiment, stage, seed=seed, tell=tell)
+                except BicoastalError as error:
+                    if not inherited:
+                        ended = _unplayed(experiment, error, tell)
+                    found = None
+                if found is not None and (found.began or not inherited):
+                    ended = found
+                if found is None or not found.held:
+                    tell("what it leaves is not trusted: what comes next begins anew")
+                    stage = None
+                    ends.close()
+            yield ended
+
+
+def _announce(tell: Tell, experiment: Experiment) -> None:
+    tell(f"{experiment.name}: {experiment.title}")
+
+
+def _unplayed(experiment: Experiment, error: BicoastalError, tell: Tell) -> Unplayed:
+    tell(f"  it could not be rehearsed: {str(error).splitlines()[0]}")
+    return Unplayed(experiment.name, experiment.title, str(error))
+
+
+def _stage(script: Script, pace: Pace, tell: Tell) -> Stage:
     def quiet(moment: Moment) -> None:
         del moment
 
     tell("both regions are started and deployed")
-    with Stage(script, pace, quiet) as stage:
-        tell(f"both regions are up after {stage.up_s:.1f} s; users on both coasts begin to ask")
-        users = Users(stage.twin.ground, script.domain, script.home, stage.folder / "users", seed=seed)
-        with users:
-            run = Run(experiment, stage, users, Operator(stage, script.standby), tell)
-            predicted = predictions(run)
-            run.known_rows = stage.ids(script.home) or frozenset()
-            perform(run)
-            entries = users.entries()
-        return report_of(run, entries, predicted, seed)
+    return Stage(script, pace, quiet, up=lambda seconds: tell(f"both regions are up after {seconds:.1f} s"))
+
+
+def _watch(experiment: Experiment, stage: Stage) -> NameWatch:
+    script = stage.script
+    coast = script.home if experiment.watched_from == "home" else script.standby
+    own = {region: f"{region}.{script.domain}" for region in (script.home, script.standby)}
+    return NameWatch(stage.twin.ground, names(experiment, script), coast, own)
+
+
+def names(experiment: Experiment, script: Script) -> list[str]:
+    """What it watches, as DNS is asked."""
+    below = (name.format(home=script.home, standby=script.standby) for name in experiment.watches)
+    return [f"{name}.{script.domain}" if name else script.domain for name in below]

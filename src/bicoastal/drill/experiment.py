@@ -16,6 +16,7 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.drill.operator import Command, Operator
 from bicoastal.drill.stage import Stage
 from bicoastal.drill.users import Users
+from bicoastal.drill.watch import NameWatch
 from bicoastal.twin.faults import Act
 
 if TYPE_CHECKING:
@@ -92,10 +93,19 @@ class Experiment:
     """The arithmetic of a region's loss applies: computed figures stand beside the measured ones."""
     stays: int | None = None
     """So many deeds afterwards until it is known what was lost: where `--stay` ends. None: after all of them."""
+    stays_in_a_row: bool = False
+    """`drill all` ends it where `--stay` does: another one there goes the same way back."""
     asks: Mapping[str, Any] = field(default_factory=dict)
     """What its spec says in place of the given one's, by field and below."""
     users: int = 2
     """Readers, and as many writers, on each coast."""
+    traceless: bool = False
+    """It leaves everything as it was: in a row of drills another may begin where it has ended."""
+    watches: Sequence[str] = ()
+    """Names that are asked of DNS all the time, below the application's own; `{home}` and `{standby}` are the regions,
+    and an empty one is the application's own."""
+    watched_from: str = "standby"
+    """From which coast they are asked: `home` or `standby`."""
 
     def staying(self) -> Experiment:
         """The same without the way back."""
@@ -111,6 +121,8 @@ class Run:
     users: Users
     operator: Operator
     tell: Callable[[str], None]
+    watch: NameWatch | None = None
+    """Of the names that the experiment watches."""
     phases: list[Phase] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
     fault: Act | None = None

@@ -74,6 +74,7 @@ def report_of(run: Run, entries: Sequence[Entry], predicted: Sequence[Prediction
         ],
         notes={**run.notes, "up_s": round(run.stage.up_s, 1)},
         plotted=_plotted(entries, fault, end),
+        seconds_in_all=end - min((phase.began for phase in run.phases), default=end),
     )
 
 

@@ -122,6 +122,10 @@ class Reader:
         self._files = dict.fromkeys(files, 0)
         self._entries: list[Entry] = []
 
+    def add(self, file: Path) -> None:
+        """One more."""
+        self._files.setdefault(file, 0)
+
     def entries(self) -> list[Entry]:
         """All entries until now, in the order of their ends."""
         new = [entry for path in self._files for entry in self._new(path)]

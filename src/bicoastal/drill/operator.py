@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -66,8 +67,9 @@ class Operator:
         """Signs in by a region: that of the survivor, whose endpoints work (design D18). Raises SystemFault."""
         self._stage = stage
         self._region = region
-        self._state = stage.folder / "operator"
-        self._credentials = _user(stage, region)
+        name = f"{_NAME}-{secrets.token_hex(4)}"
+        self._state = stage.folder / name
+        self._credentials = _user(stage, region, name)
         self.commands: list[Command] = []
 
     @property
@@ -75,10 +77,10 @@ class Operator:
         """The gateway knows him by it."""
         return self._credentials["AWS_ACCESS_KEY_ID"]
 
-    def types(self, *words: str, during: Callable[[Command], None] | None = None) -> Command:
+    def types(self, *words: str, during: Callable[[Command], None] | None = None, spec: Path | None = None) -> Command:
         """Run a command to its end. `during` is called again and again meanwhile, with what the journal says so far.
 
-        Raises SystemFault where it does not end.
+        `spec` is another one than the stage's. Raises SystemFault where it does not end.
         """
         command = Command(words, time.time())
         self.commands.append(command)
@@ -88,7 +90,7 @@ class Operator:
         end = time.monotonic() + COMMAND_S
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bicoastal.cli", *words, "--spec", str(self._stage.script.spec)],
+                [sys.executable, "-m", "bicoastal.cli", *words, "--spec", str(spec or self._stage.script.spec)],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -162,7 +164,7 @@ def steps_of(lines: Any) -> list[Step]:
     return list(found.values())
 
 
-def _user(stage: Stage, region: str) -> Mapping[str, str]:
+def _user(stage: Stage, region: str, name: str) -> Mapping[str, str]:
     """Credentials of an IAM user, made while IAM's control plane is there: nobody makes any in an incident."""
     client = stage.session.client("iam", "us-east-1")
     everything = {
@@ -170,9 +172,9 @@ def _user(stage: Stage, region: str) -> Mapping[str, str]:
         "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
     }
     with aws_faults("making the operator's credentials"):
-        client.create_user(UserName=_NAME)
-        client.put_user_policy(UserName=_NAME, PolicyName="everything", PolicyDocument=json.dumps(everything))
-        key = client.create_access_key(UserName=_NAME)["AccessKey"]
+        client.create_user(UserName=name)
+        client.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
+        key = client.create_access_key(UserName=name)["AccessKey"]
     return {
         "AWS_ENDPOINT_URL": stage.twin.endpoint.url,
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],

@@ -5,11 +5,13 @@ It shows what `report` holds and computes nothing but positions.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from bicoastal.drill.plot import time_line
-from bicoastal.drill.report import Report
+from bicoastal.drill.report import HELD, UNPLAYED, Report, Unplayed, verdict
+from bicoastal.drill.row import row_figures
 
 _AFTER_S = 6.0
 """So much is plotted after the moment when all were served."""
@@ -41,10 +43,13 @@ summary{cursor:pointer;font-weight:600}code{font:0.92em ui-monospace,SFMono-Regu
 """
 
 
-def as_html(reports: Sequence[Report]) -> str:
-    """The whole file."""
-    title = reports[0].scenario if len(reports) == 1 else f"{len(reports)} drills"
-    articles = "\n".join("\n".join(_article(report)) for report in reports)
+def as_html(ended: Sequence[Report | Unplayed]) -> str:
+    """The whole file; a table before them where there is more than one."""
+    title = ended[0].scenario if len(ended) == 1 else f"{len(ended)} drills"
+    shown = (_article(one) if isinstance(one, Report) else _unplayed(one) for one in ended)
+    articles = "\n".join("\n".join(lines) for lines in shown)
+    if len(ended) > 1:
+        articles = "\n".join(_row(ended)) + "\n" + articles
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -52,10 +57,31 @@ def as_html(reports: Sequence[Report]) -> str:
     )
 
 
+def _row(ended: Sequence[Report | Unplayed]) -> Iterator[str]:
+    counts = collections.Counter(verdict(one) for one in ended)
+    said = ", ".join(f"{count} {word}" for word, count in counts.items())
+    yield f"<h1>{len(ended)} drills: {escape(said)}</h1>"
+    heads = ("drill", "verdict", "seconds", "reads", "writes", "lost")
+    yield '<div class="wide"><table><tr>' + "".join(
+        f"<th{' class=n' if index > 1 else ''}>{head}</th>" for index, head in enumerate(heads)
+    )
+    for one in ended:
+        word = verdict(one)
+        kind = "held" if word == HELD else "broken"
+        figures = "".join(f'<td class="n">{escape(text)}</td>' for text in row_figures(one))
+        yield f'<tr><td>{escape(one.scenario)}</td><td class="{kind}">{escape(word)}</td>{figures}</tr>'
+    yield "</table></div>"
+
+
+def _unplayed(one: Unplayed) -> Iterator[str]:
+    yield f'<article><p class="verdict broken">{UNPLAYED.capitalize()}</p>'
+    yield f"<h1>{escape(one.title[:1].upper() + one.title[1:])}</h1><pre>{escape(one.why)}</pre></article>"
+
+
 def _article(report: Report) -> Iterator[str]:
-    verdict = "held" if report.held else "broken"
+    kind = "held" if report.held else "broken"
     yield "<article>"
-    yield f'<p class="verdict {verdict}">{verdict.capitalize()}</p>'
+    yield f'<p class="verdict {kind}">{kind.capitalize()}</p>'
     yield f"<h1>{escape(report.title[:1].upper() + report.title[1:])}</h1>"
     yield (
         f'<p class="soft"><code>bicoastal drill {escape(report.scenario)} --pace {escape(report.pace)} --seed '

@@ -79,6 +79,8 @@ class Report:
     notes: Mapping[str, Any]
     plotted: Mapping[str, Sequence[HalfSecond]]
     """`reads from us-east-1` to what became of them."""
+    seconds_in_all: float = 0.0
+    """That the experiment took, without the start of its stage."""
 
     @property
     def held(self) -> bool:
@@ -86,9 +88,33 @@ class Report:
         return bool(self.sentences) and all(said.held for said in self.sentences)
 
     @property
+    def began(self) -> bool:
+        """The steady state was there: it was rehearsed."""
+        return all(said.held for said in self.sentences if said.part == "given")
+
+    @property
     def broken(self) -> list[Said]:
         """Those that did not."""
         return [said for said in self.sentences if not said.held]
+
+
+@dataclass(frozen=True)
+class Unplayed:
+    """An experiment that could not be rehearsed: that says nothing about its promises."""
+
+    scenario: str
+    title: str
+    why: str
+
+
+HELD, BROKEN, UNPLAYED = "held", "broken", "not rehearsed"
+
+
+def verdict(ended: Report | Unplayed) -> str:
+    """In a word."""
+    if isinstance(ended, Unplayed):
+        return UNPLAYED
+    return HELD if ended.held else BROKEN if ended.began else UNPLAYED
 
 
 def as_json(report: Report) -> str:

@@ -50,7 +50,10 @@ class Script:
 class Stage:
     """A context manager: both regions, deployed."""
 
-    def __init__(self, script: Script, pace: Pace, tell: Tell) -> None:
+    def __init__(self, script: Script, pace: Pace, tell: Tell, up: Callable[[float], None] = lambda _: None) -> None:
+        """`up` is told after how many seconds both regions are."""
+        self._up = up
+        self._plays = 0
         self.script = script
         self.pace = pace
         self._tell = tell
@@ -72,6 +75,7 @@ class Stage:
             ends.callback(self.twin.stop)
             self._deploy()
             self.up_s = time.monotonic() - begun
+            self._up(self.up_s)
             self._ends = ends.pop_all()
         return self
 
@@ -80,6 +84,11 @@ class Stage:
     ) -> None:
         """End all of it."""
         self._ends.close()
+
+    def count_play(self) -> int:
+        """One more experiment begins here; returns its number."""
+        self._plays += 1
+        return self._plays
 
     @property
     def session(self) -> Session:

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill.client import Plan, User
-from bicoastal.drill.ledger import READ, WRITE, Entry, Reader
+from bicoastal.drill.ledger import PAGE, READ, WRITE, Entry, Reader
 from bicoastal.twin.addresses import DNS, reachable_port
 from bicoastal.twin.ground import Ground
 
@@ -23,6 +23,9 @@ PERIOD_S = 0.25
 _HTTPS = 443
 _END_S = 5.0
 _ROLES = {READ: "reader", WRITE: "writer"}
+_CROWD_FROM = 50
+"""The first address of a crowd's, and the next crowd's so many later."""
+_CROWD_MOST = 40
 
 
 class Users:
@@ -31,11 +34,13 @@ class Users:
     def __init__(self, ground: Ground, domain: str, pinned_to: str, folder: Path, *, seed: int, each: int = 2) -> None:
         """`each` readers and as many writers on every coast, and one writer who is pinned to a region, on its coast."""
         self._folder = folder
+        self._ground, self._domain, self._seed = ground, domain, seed
         self._plans = {
             coast: _plan(ground, domain, coast, pinned_to, folder / f"{coast}.jsonl", seed=seed, each=each)
             for coast in ground.regions
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._crowds: list[str] = []
         self._reader = Reader(Path(plan.ledger) for plan in self._plans.values())
 
     @property
@@ -54,24 +59,54 @@ class Users:
     def start(self) -> None:
         """They begin."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for coast, plan in self._plans.items():
-            file = self._folder / f"{coast}.json"
-            plan.write(file)
-            with (self._folder / f"{coast}.log").open("wb") as log:
-                self._processes[coast] = subprocess.Popen(
-                    [sys.executable, "-m", "bicoastal.drill.client", str(file)],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                )
+        for coast in self._plans:
+            self._start(coast)
+
+    def crowd(self, coast: str, people: int, period_s: float) -> None:
+        """So many more readers of pages near a coast, in a process of their own, each asking once in `period_s`.
+
+        Raises ValueError for more than a process has room for, or where there are too many crowds.
+        """
+        if people > _CROWD_MOST or len(self._crowds) >= 4:
+            raise ValueError(f"a crowd has {_CROWD_MOST} people at most, and there are four of them")
+        name = f"crowd {len(self._crowds) + 1} near {coast}"
+        first = _CROWD_FROM + len(self._crowds) * _CROWD_MOST
+        network = self._ground.addresses.users(coast)
+        users = [
+            User(f"{number} of {name}", PAGE, str(network[first + number]), self._domain)
+            for number in range(1, people + 1)
+        ]
+        ledger = self._folder / f"{name}.jsonl"
+        self._plans[name] = _around(self._ground, coast, users, ledger, period_s=period_s, seed=self._seed)
+        self._crowds.append(name)
+        self._reader.add(ledger)
+        self._start(name)
+
+    def disperse(self) -> None:
+        """The crowds leave."""
+        self._end([self._processes.pop(name) for name in self._crowds if name in self._processes])
 
     def stop(self) -> None:
         """They leave, and the ledgers are complete."""
         processes, self._processes = self._processes, {}
-        for process in processes.values():
+        self._end(list(processes.values()))
+
+    def _start(self, name: str) -> None:
+        file = self._folder / f"{name}.json"
+        self._plans[name].write(file)
+        with (self._folder / f"{name}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "bicoastal.drill.client", str(file)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _end(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
             if process.stdin is not None:
                 process.stdin.close()
-        for process in processes.values():
+        for process in processes:
             try:
                 process.wait(_END_S)
             except subprocess.TimeoutExpired:
@@ -99,6 +134,10 @@ def _plan(ground: Ground, domain: str, coast: str, pinned_to: str, ledger: Path,
     ]
     if coast == pinned_to:
         users.append(User(f"pinned to {coast}", WRITE, str(next(addresses)), f"{coast}.{domain}", pinned=True))
+    return _around(ground, coast, users, ledger, period_s=PERIOD_S, seed=seed)
+
+
+def _around(ground: Ground, coast: str, users: Sequence[User], ledger: Path, *, period_s: float, seed: int) -> Plan:
     return Plan(
         coast=coast,
         users=tuple(users),
@@ -106,7 +145,7 @@ def _plan(ground: Ground, domain: str, coast: str, pinned_to: str, ledger: Path,
         port=reachable_port(_HTTPS),
         certificate=str(ground.authority.certificate),
         ledger=str(ledger),
-        period_s=PERIOD_S,
+        period_s=period_s,
         patience_s=PATIENCE_S,
         seed=seed,
     )

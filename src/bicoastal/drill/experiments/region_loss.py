@@ -47,6 +47,7 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
         black_hole=how == "black-hole",
         predicts=True,
         stays=_COUNTED,
+        stays_in_a_row=name != "region-loss",
     )
 
 
