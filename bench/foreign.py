@@ -1,10 +1,10 @@
 """Other people's templates: none makes `review` stumble or wait, and findings drawn from them for somebody to judge.
 
 `python -m bench.foreign FOLDER... [--draw N] [--seed N]` reviews every template below the folders by itself, in one
-process, as `review FILE` does (`single-region-web`, without AWS's schema pass), and prints how many there were, how long
-they took and which took longest. `--draw` then picks errors and warnings by a seeded draw, one of each file and rule at
-most, with twins of a file (the same text, or YAML and JSON of one name) counted once. Exits 1 when a bar is missed:
-an exception of any kind, a rule that failed, a template over 5 s, more than 20 s for 3,400 of them.
+process, as `review FILE` does (`single-region-web`, without AWS's schema pass), and prints how many there were, how
+long they took and which took longest. `--draw` then picks errors and warnings by a seeded draw, one of each file and
+rule at most, with twins of a file (the same text, or YAML and JSON of one name) counted once. Exits 1 when a bar is
+missed: an exception of any kind, a rule that failed, a template over 5 s, more than 20 s for 3,400 of them.
 
 The templates are not kept here. docs/judged-findings.md says which were read, and what was found true.
 """
@@ -84,7 +84,7 @@ def _one(path: Path, tally: Tally, seen: set[bytes]) -> None:
     except InputError:
         tally.others += 1
         return
-    except Exception:  # noqa: BLE001 - what must not happen is what is looked for
+    except Exception:
         tally.stumbled.append(f"{path}\n{traceback.format_exc()}")
         return
     tally.templates += 1
@@ -100,7 +100,7 @@ def _draw(findings: list[Finding], number: int, seed: int) -> None:
     """One of each rule and file at most: otherwise a large template would be judged again and again."""
     once = {(str(Path(item.template).with_suffix("")), item.rule): item for item in findings}
     chosen = sorted(once)
-    random.Random(seed).shuffle(chosen)  # noqa: S311 - a draw, not a secret
+    random.Random(seed).shuffle(chosen)
     for key in chosen[:number]:
         item = once[key]
         line = item.location.position.line if item.location.position else 0

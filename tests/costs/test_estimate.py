@@ -29,6 +29,13 @@ def test_every_price_has_a_unit_a_page_of_awss_and_the_table_a_date() -> None:
         assert price.per in ("hour", "month", "GB-month"), key
         assert price.source.startswith("https://aws.amazon.com/"), key
         assert price.source.endswith("pricing/") or "/pricing/" in price.source, key
+        assert ("from memory" in price.seen) is not price.confirmed, key
+        assert not price.confirmed or re.search(r"20\d\d", price.seen), key
+
+
+def test_what_dominates_the_bill_was_seen_somewhere() -> None:
+    memory = sum(cost.most for cost in bill().costs if not cost.confirmed)
+    assert memory <= 0.01 * bill().most
 
 
 def test_the_page_of_the_spec_quotes_the_same_prices() -> None:

@@ -109,6 +109,7 @@ def as_data(bill: Estimate, found: Sequence[Outcome], compared: Sequence[Promise
                 {
                     "row": cost.row, "what": cost.what, "region": cost.region, "least": round(cost.least, 2),
                     "most": round(cost.most, 2), "how": cost.how, "source": cost.source,
+                    "seen": cost.seen,
                 }
                 for cost in bill.costs
             ],
@@ -145,7 +146,7 @@ def as_text(
     bill: Estimate, found: Sequence[Outcome], compared: Sequence[Promise], deployment: Deployment, *, sources: bool
 ) -> Iterator[tuple[str, str]]:
     """Lines and the color of each."""
-    yield from ((line, "") for line in _cost_lines(bill, deployment))
+    yield from ((line, "") for line in _cost_lines(bill, deployment, sources=sources))
     yield "", ""
     yield "How long users wait, and what may be lost:", ""
     yield f"  {'lost':<36}{'what waits':<36}{'RTO':<20}RPO", ""
@@ -170,13 +171,13 @@ def as_text(
         yield "Each figure's source: --sources, or --format json.", ""
 
 
-def _cost_lines(bill: Estimate, deployment: Deployment) -> Iterator[str]:
+def _cost_lines(bill: Estimate, deployment: Deployment, *, sources: bool) -> Iterator[str]:
     from bicoastal.review.asked import ROWS  # noqa: PLC0415 - the titles of the rows
 
     titles = {row.id: row.title for row in ROWS}
     table = prices()
     yield f"A month in {' and '.join(deployment.regions)}: {_money(bill.least, bill.most)}, and what depends on use."
-    yield f"List prices of {table.date}, on demand, {table.hours} hours; fleets from their least to their most."
+    yield f"List prices, on demand, {table.hours} hours, checked {table.date}; fleets from their least to their most."
     if not bill.costs:
         yield "Nothing here costs anything while nobody uses it, as far as the table of prices knows."
     for row, (least, most) in bill.by_row().items():
@@ -185,11 +186,19 @@ def _cost_lines(bill: Estimate, deployment: Deployment) -> Iterator[str]:
     first = [f"{what} {_money(least, most)} ({most / total:.0%})" for what, least, most in bill.by_kind()[:4]]
     if first:
         yield from (line for line, _ in _wrapped(f"Most of it: {', '.join(first)}.", ""))
+    guessed = [f"{cost.how} ({cost.region})" for cost in bill.costs if not cost.confirmed]
+    if guessed:
+        text = f"Prices from memory, confirmed by nothing that was read: {'; '.join(guessed)}."
+        yield from (line for line, _ in _wrapped(text, ""))
     for one in bill.unknown[:8]:
         yield f"  not priced: {one.what} in {one.region}: {one.why}"
     if len(bill.unknown) > 8:
         yield f"  not priced: {len(bill.unknown) - 8} more"
     yield from (line for line, _ in _wrapped(f"By use, not in the sum: {'; '.join(bill.by_use)}.", ""))
+    for cost in bill.costs if sources else ():
+        yield f"  {cost.region} {cost.what}: {cost.how}"
+        for text in (cost.source, f"seen: {cost.seen}"):
+            yield from (line for line, _ in _wrapped(text, "      "))
 
 
 def _money(least: float, most: float) -> str:

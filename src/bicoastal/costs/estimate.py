@@ -28,6 +28,10 @@ class Cost:
     how: str
     """The sum, in words."""
     source: str
+    """AWS's page of the price."""
+    seen: str
+    """Where the price was last seen, and when; or that it is from memory."""
+    confirmed: bool
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,9 @@ def _cost(table: Prices, key: tuple[str, str, str, str, str], least: float, most
     count = f"{least:g}" if least == most else f"{least:g} to {most:g}"
     hours = f" x {table.hours} h" if price.per == "hour" else ""
     how = f"{count} {unit} x ${price.usd:g} {f'an hour{hours}' if hours else 'a ' + price.per}"
-    return Cost(row, what, region, least * price.monthly, most * price.monthly, how, price.source)
+    return Cost(
+        row, what, region, least * price.monthly, most * price.monthly, how, price.source, price.seen, price.confirmed
+    )
 
 
 # Each type that is priced: what it is made of.

@@ -1,4 +1,4 @@
-"""The table of prices: dated, each with its unit and the page that it was taken from."""
+"""The table of prices: each with its unit, AWS's page of it, and where the figure was last seen, or that it was not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+_NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Price:
     per: str
     """`hour`, `month` or `GB-month`, as AWS prices it."""
     source: str
+    """AWS's page."""
+    seen: str
+    """Where this figure was last seen, and when."""
+    confirmed: bool
+    """Whether anybody was seen to give it: else it is from memory."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Prices:
 def prices() -> Prices:
     """The table, read once."""
     data = json.loads((files(__package__) / "data" / "prices.json").read_text(encoding="utf-8"))
+    seen = {name: f"{one['what']}, {one['date']}" if one["date"] else one["what"] for name, one in data["seen"].items()}
     hours = data["hours_a_month"]
     return Prices(
         data["date"],
@@ -47,7 +55,12 @@ def prices() -> Prices:
         tuple(data["regions"]),
         {
             key: Price(
-                entry["usd"] * (hours if entry["per"] == "hour" else 1), entry["usd"], entry["per"], entry["source"]
+                entry["usd"] * (hours if entry["per"] == "hour" else 1),
+                entry["usd"],
+                entry["per"],
+                entry["source"],
+                seen[entry["seen"]],
+                entry["seen"] != _NOWHERE,
             )
             for key, entry in data["prices"].items()
         },
