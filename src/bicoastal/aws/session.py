@@ -120,4 +120,24 @@ def _with_credentials(access_key_id: str, secret_access_key: str, session_token:
 def _models() -> Any:
     from botocore.loaders import create_loader  # noqa: PLC0415
 
-    return create_loader()
+    loader = create_loader()
+    read = loader.file_loader.load_file
+
+    def load_file(path: str) -> Any:
+        """Without what nobody reads here: a quarter of every model explains it."""
+        return _without_words(read(path))
+
+    loader.file_loader.load_file = load_file
+    return loader
+
+
+def _without_words(data: Any) -> Any:
+    if isinstance(data, dict):
+        if isinstance(data.get("documentation"), str):
+            del data["documentation"]
+        for value in data.values():
+            _without_words(value)
+    elif isinstance(data, list):
+        for value in data:
+            _without_words(value)
+    return data

@@ -34,6 +34,7 @@ from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.addresses import DNS, reachable_port
 from bicoastal.twin.announcement import Announcement, running
 from bicoastal.twin.home import Home
+from bicoastal.twin.memory import few_arenas, give_back
 from bicoastal.twin.pace import FAST, REAL, Pace
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class _Up:
         """Everything, until a signal; returns the exit code."""
         from bicoastal.twin.twin import Twin  # noqa: PLC0415 - the files are read first: a mistake is said at once
 
+        few_arenas()
         twin = Twin(self._home.root, tuple(self._spec.regions), self._pace, self._port)
         with _ended_by_signals(self._stop):
             twin.start()
@@ -107,6 +109,7 @@ class _Up:
             click.echo(f"Ended {leftover.name} (process {leftover.pid}), which an earlier twin had left.", err=True)
         self._tell(twin, phase="deploying")
         problem = self._deploy(twin) or self._pages(twin)
+        give_back()
         self._tell(twin, phase="up" if not problem else "not deployed")
         if problem:
             click.secho(problem, fg="red", err=True)

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from bicoastal.core.errors import SystemFault
+from bicoastal.twin.memory import ARENAS, ARENAS_VARIABLE
 
 START_S = 20.0
 STOP_S = 10.0
@@ -157,8 +158,9 @@ def ask(endpoint: Endpoint, path: str, body: Any = None, *, within_s: float = 5.
 
 def _environment() -> dict[str, str]:
     """Nothing of the caller's AWS settings reaches the process: its credentials and its region are its own."""
-    return {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "MINISTACK_", "LOCALSTACK_", "DOCKER_"))
     }
+    return {**inherited, ARENAS_VARIABLE: str(ARENAS)}
