@@ -119,6 +119,8 @@ def test_the_instance_is_tagged_only_after_the_schedules_stand() -> None:
         "Schedule",
         "SetTag",
         "StayOpen",
+        "FindInstance",
+        "IfThere",
         "RemoveTag",
         "EndSessions",
         "ReplaceInstance",
@@ -128,10 +130,12 @@ def test_the_instance_is_tagged_only_after_the_schedules_stand() -> None:
         assert "Abort" in graph[step], "what fails before the tag is set ends the execution with nothing open"
 
 
-def test_from_the_tag_on_every_exit_leads_through_untagging() -> None:
+def test_from_the_tag_on_every_exit_leads_through_untagging_unless_the_instance_is_gone() -> None:
     graph = ways(content("access/OpenAccessDocument"))
     assert graph["SetTag"] == {"StayOpen", "RemoveTag"}
-    assert graph["StayOpen"] == {"RemoveTag"}
+    assert graph["StayOpen"] == {"FindInstance", "RemoveTag"}
+    assert graph["FindInstance"] == {"IfThere", "RemoveTag", "Abort"}, "what cannot be found out is closed"
+    assert graph["IfThere"] == {"RemoveTag", "End", "Abort"}
     assert graph["RemoveTag"] == {"EndSessions", "Abort"}, "a failure goes on; only a cancel ends it here"
     assert graph["EndSessions"] == {"ReplaceInstance", "Abort"}
 

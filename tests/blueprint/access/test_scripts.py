@@ -112,6 +112,19 @@ def test_an_instance_without_the_tag_is_left_alone(monkeypatch: pytest.MonkeyPat
     assert filters == {"instance-id": INSTANCE, "tag-key": EMERGENCY_TAG}
 
 
+@pytest.mark.parametrize(("found", "state"), [("<item><instancesSet/></item>", "there"), ("", "gone")])
+def test_an_instance_that_is_gone_is_closed_already(monkeypatch: pytest.MonkeyPatch, found: str, state: str) -> None:
+    xml = f"<DescribeInstancesResponse><reservationSet>{found}</reservationSet></DescribeInstancesResponse>"
+    with endpoint({"DescribeInstances": lambda _: (200, xml.encode())}) as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        assert handler("OpenAccessDocument", "FindInstance")({"InstanceId": INSTANCE}) == {"State": state}
+    (asked,) = aws.asked("DescribeInstances")
+    assert asked["Filter.1.Value.1"] == INSTANCE
+    states = {value for name, value in asked.items() if name.startswith("Filter.2.Value.")}
+    assert states == {"pending", "running", "stopping", "stopped"}
+
+
 def _verdict(monkeypatch: pytest.MonkeyPatch, outcome: bytes) -> Json:
     key = f"bootstrap/{INSTANCE}/outcome"
     with endpoint({f"GET /artifacts/{key}": lambda _: (200, outcome)}) as aws:

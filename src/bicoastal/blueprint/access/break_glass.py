@@ -85,6 +85,19 @@ def look(events, context):
     return {"State": "open" if found else "closed"}
 '''
 
+_FIND = '''\
+import boto3
+
+def find(events, context):
+    """Whether the instance is still there: closed early it was replaced, and an incident may have ended it, too."""
+    filters = [
+        {"Name": "instance-id", "Values": [events["InstanceId"]]},
+        {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+    ]
+    found = boto3.client("ec2").describe_instances(Filters=filters)["Reservations"]
+    return {"State": "there" if found else "gone"}
+'''
+
 _END_SESSIONS = '''\
 import boto3
 
@@ -180,6 +193,16 @@ def _open_document(stack: Stack, role: Resource, timer: Resource, group: Resourc
         sleep(
             "StayOpen", "PT{{ Minutes }}M", then=replace(close, timeout_seconds=spec.emergency.max_minutes * 60 + 300)
         ),
+        run_script(
+            "FindInstance",
+            _FIND,
+            "find",
+            {"InstanceId": _INSTANCE},
+            outputs={"State": "State"},
+            then=Then(on_failure="RemoveTag", attempts=3),
+        ),
+        # Of one that is gone nothing is left to close; trying would fail, and call people to an instance that is not.
+        go_if("IfThere", "{{ FindInstance.State }}", "there", "RemoveTag"),
         *_closing_steps(),
     ]
     return add_document(
