@@ -9,7 +9,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bicoastal.blueprint.bundle import application_bundle, content_digest
@@ -19,6 +19,8 @@ HERE = {
     "BICOASTAL_PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
 }
 """Tells a build where its bundle will run: on this machine, by its interpreter."""
+Bundler = Callable[[Path, str | None], bytes]
+"""The application's folder and its build command to its archive."""
 _KEPT = 4
 
 
@@ -28,7 +30,13 @@ def cache_folder() -> Path:
     return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "bicoastal" / "bundles"
 
 
-def cached(room: Path) -> Callable[[Path, str | None], bytes]:
+def bundler_of(environment: Mapping[str, str]) -> Bundler:
+    """Archives for Amazon Linux; where the environment names this machine, as `bicoastal env` has it, those of `up`."""
+    here = all(environment.get(name) == value for name, value in HERE.items())
+    return cached(cache_folder()) if here else application_bundle
+
+
+def cached(room: Path) -> Bundler:
     """A bundler that keeps the last few archives in a folder."""
 
     def bundle(folder: Path, build: str | None) -> bytes:

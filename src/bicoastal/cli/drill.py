@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from bicoastal.cli.build_cache import cache_folder, cached
+from bicoastal.cli.build_cache import HERE, cache_folder, cached
 from bicoastal.cli.package import package
 from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.promises import READS_ARE_TRUE
@@ -181,7 +181,7 @@ def script_of(file: Path, asks: Mapping[str, Any] | None = None, folder: Path | 
         return package(file, None, certificates, cached(cache_folder()))
 
     name = f"{spec.name}-{spec.environment}"
-    return Script(file, name, spec.domain.name, spec.home, spec.standby, spec.database.name, pack)
+    return Script(file, name, spec.domain.name, spec.home, spec.standby, spec.database.name, pack, HERE)
 
 
 def _script_for(file: Path, stack: ExitStack, experiment: Experiment) -> Script:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bicoastal.cli.build_cache import HERE
 from bicoastal.cli.home import chosen, home_option, running_twin
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.cloud.process import Endpoint
@@ -32,7 +33,8 @@ def command(folder: Path | None) -> None:
     for name in _FOREIGN:
         click.echo(f"unset {name}")
     values = {**endpoint.environment, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
-    values["BICOASTAL_DATABASE_CA"] = twin.certificate
+    # `plan` and `deploy` bundle the application for where it will run: on this machine.
+    values |= {"BICOASTAL_DATABASE_CA": twin.certificate, **HERE}
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     # Version 1 of the AWS CLI forgets AWS_ENDPOINT_URL for RDS in us-east-1 and some others, and would ask AWS.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +11,11 @@ import click
 
 from bicoastal.aws.calls import CallLog
 from bicoastal.aws.session import Session
-from bicoastal.blueprint.bundle import application_bundle, kit_bundle, version_of
+from bicoastal.blueprint.bundle import kit_bundle, version_of
 from bicoastal.blueprint.stacks import compose
 from bicoastal.blueprint.write import MANIFEST, render
 from bicoastal.cfn.manifest import Manifest
+from bicoastal.cli.build_cache import Bundler, bundler_of
 from bicoastal.core.errors import InputError, SystemFault
 from bicoastal.core.findings import Finding, Location, Severity
 from bicoastal.deploy.package import DATABASE_CA_KEY, Artifact, Package
@@ -46,21 +47,18 @@ new_image_option = click.option(
 )
 
 
-Bundler = Callable[[Path, str | None], bytes]
-"""The application's folder and its build command to its archive."""
-
-
 def package(
-    spec_file: Path, folder: Path | None, database_ca: bytes | None = None, bundler: Bundler = application_bundle
+    spec_file: Path, folder: Path | None, database_ca: bytes | None = None, bundler: Bundler | None = None
 ) -> Package:
     """Everything to deploy: composed from the spec, or as it stands in a folder that `synth` wrote.
 
     The application is bundled from its folder either way. Without `database_ca` nothing can be uploaded: for `plan`.
     """
     spec = load(spec_file)
+    bundle = bundler or bundler_of(os.environ)
     artifacts = {
         "kit": _bundle("kits", kit_bundle()),
-        "application": _bundle("applications", bundler(spec_file.parent / spec.app.folder, spec.app.build)),
+        "application": _bundle("applications", bundle(spec_file.parent / spec.app.folder, spec.app.build)),
     }
     if database_ca is not None:
         artifacts["database-ca"] = Artifact(DATABASE_CA_KEY, database_ca)

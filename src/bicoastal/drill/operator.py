@@ -137,6 +137,7 @@ class Operator:
             "XDG_STATE_HOME": str(self._state),
             "BICOASTAL_HOME": str(self._stage.folder / "home"),
             "BICOASTAL_DATABASE_CA": str(self._stage.twin.ground.authority.certificate),
+            **self._stage.script.bundled_for,
         }
 
     def _journals(self) -> Sequence[Path]:

@@ -9,9 +9,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,6 +45,8 @@ class Script:
     database: str
     """Its name within PostgreSQL."""
     pack: Pack
+    bundled_for: Mapping[str, str] = field(default_factory=dict)
+    """Environment that has the operator's commands bundle the application as it is deployed."""
 
 
 class Stage:

@@ -48,3 +48,9 @@ def test_what_the_network_does_not_admit_is_not_reached(twin: Running) -> None:
         door.settimeout(1.5)
         with pytest.raises(TimeoutError):
             door.recv(1)
+
+
+def test_what_is_deployed_is_what_plan_would_deploy(twin: Running) -> None:
+    planned = twin.bicoastal("plan")
+    assert planned.returncode == 0, planned.stderr
+    assert "Nothing to change" in planned.stdout
