@@ -39,6 +39,7 @@ class Room:
     name: str
     hosts: dict[str, set[str]] = field(default_factory=lambda: {EAST: {"e1", "e2"}, WEST: {"w1"}})
     lost: dict[str, How] = field(default_factory=dict)
+    zones: set[tuple[str, str]] = field(default_factory=set)
     stuck: bool = False
 
     def lose(self, region: str, how: How) -> None:
@@ -51,6 +52,26 @@ class Room:
 
     def crash(self, region: str, id_: str) -> None:
         self.hosts[region].remove(id_)
+
+
+class Databases(Room):
+    """Hosts with disks, in zones."""
+
+    def wreck(self, region: str, id_: str) -> None:
+        self.hosts[region].remove(id_)
+        self.hosts[region].add(f"{id_}, empty")
+
+    def take_away(self, region: str, id_: str) -> None:
+        self.hosts[region].remove(id_)
+
+    def give_back(self, region: str, id_: str) -> None:
+        self.hosts[region].add(id_)
+
+    def lose_zone(self, region: str, zone: str) -> None:
+        self.zones.add((region, zone))
+
+    def recover_zone(self, region: str, zone: str) -> None:
+        self.zones.discard((region, zone))
 
 
 @dataclass
@@ -89,7 +110,7 @@ def base() -> Iterator[Ground]:
 
 @pytest.fixture
 def scene(base: Ground) -> Iterator[Scene]:
-    rooms = [Room("instances"), Room("databases")]
+    rooms = [Room("instances"), Databases("databases")]
     echo = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_echo, args=(echo,), daemon=True).start()
     listeners = {}
@@ -216,6 +237,34 @@ def test_single_hosts_fail(scene: Scene) -> None:
     assert scene.rooms[1].hosts == {EAST: {"e1", "e2"}, WEST: set()}
     with pytest.raises(SystemFault, match="no host of the databases can be made to fail alone"):
         Faults(scene.ground, scene.rooms[:1]).kill_database_primary(EAST, "e1")
+
+
+def test_a_database_loses_its_disk_or_all_of_its_hosts_for_a_while(scene: Scene) -> None:
+    scene.faults.kill_database_primary(EAST, "e1", disk=True)
+    assert scene.rooms[1].hosts[EAST] == {"e1, empty", "e2"}
+    scene.faults.take_database(WEST, "w1")
+    assert scene.rooms[1].hosts[WEST] == set()
+    scene.faults.give_database(WEST, "w1")
+    assert scene.rooms[1].hosts[WEST] == {"w1"}
+    scene.faults.take_database(WEST, "w1")
+    scene.faults.undo()
+    assert scene.rooms[1].hosts[WEST] == {"w1"}
+    with pytest.raises(SystemFault, match="no disk of the databases"):
+        Faults(scene.ground, [Room("databases")]).kill_database_primary(EAST, "e1", disk=True)
+
+
+def test_a_lost_zone_takes_databases_nodes_and_launches_nothing(scene: Scene) -> None:
+    ec2 = scene.customer("ec2", EAST)
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    image = {"ImageId": "ami-0abcdef1234567890", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+    scene.faults.lose_zone(EAST, zone)
+    assert scene.rooms[1].zones == {(EAST, zone)}
+    with pytest.raises(ClientError, match="InsufficientInstanceCapacity"):
+        ec2.run_instances(**image, Placement={"AvailabilityZone": zone})
+    scene.faults.recover_zone(EAST, zone)
+    assert scene.rooms[1].zones == set()
+    with pytest.raises(ValueError, match="is no Availability Zone of us-west-2"):
+        scene.faults.lose_zone(WEST, zone)
 
 
 def test_faults_of_the_api_stand_beside_a_lost_region_and_those_of_others(scene: Scene) -> None:

@@ -72,6 +72,41 @@ def _longer(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else max(one, other)
 
 
+@dataclass(frozen=True)
+class Wait:
+    """How long somebody was not served."""
+
+    seconds: float | None
+    """None where nobody asked."""
+    user: str = ""
+
+
+def longest_wait(entries: Iterable[Entry], kinds: Collection[str], coast: str, since: float, until: float) -> Wait:
+    """The longest time between two answers that served one user of a coast, of those who follow DNS.
+
+    It begins with `since` where he has not been served after it, and ends with `until` where he is not any more.
+    """
+    last: dict[str, float] = {}
+    longest = Wait(None)
+
+    def waited(user: str, ended: float) -> None:
+        nonlocal longest
+        seconds = ended - last[user]
+        if longest.seconds is None or seconds > longest.seconds:
+            longest = Wait(seconds, user)
+
+    for entry in sorted(entries, key=lambda entry: entry.ended):
+        if entry.kind not in kinds or entry.coast != coast or entry.pinned or not since < entry.ended <= until:
+            continue
+        last.setdefault(entry.user, since)
+        if entry.served:
+            waited(entry.user, entry.ended)
+            last[entry.user] = entry.ended
+    for user in list(last):
+        waited(user, until)
+    return longest
+
+
 def settled(
     entries: Sequence[Entry], kinds: Collection[str], coasts: Collection[str], now: float, steady_s: float
 ) -> bool:

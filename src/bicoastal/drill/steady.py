@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Condition, Deed, Run, steady
@@ -30,7 +31,11 @@ def _rows(run: Run) -> str:
 
 
 def _lag(run: Run) -> str:
-    ages = heartbeat_ages(run.users.entries(), run.standby, time.time(), STEADY_S)
+    return _behind(run, run.standby)
+
+
+def _behind(run: Run, region: str) -> str:
+    ages = heartbeat_ages(run.users.entries(), region, time.time(), STEADY_S)
     if not ages:
         return "nobody could read how far the replica is behind"
     return "" if min(ages) < LAG_S else f"the replica is {min(ages):.1f} s behind"
@@ -56,10 +61,20 @@ STEADY = (PAGES, OWN, ROWS, LAG)
 
 
 def _again(run: Run) -> None:
+    _all_of(run, STEADY)
+
+
+def _moved(run: Run) -> None:
+    _all_of(run, (PAGES, OWN, ROWS, Condition(LAG.text, lambda run: _behind(run, run.home))))
+
+
+def _all_of(run: Run, conditions: Sequence[Condition]) -> None:
     with run.phase("steady state again"):
-        held = [steady(run, "afterwards", condition) for condition in STEADY]
+        held = [steady(run, "afterwards", condition) for condition in conditions]
         if not all(held):
             raise SystemFault("the steady state did not come back")
 
 
 STEADY_AGAIN = Deed("the steady state is back", _again)
+STEADY_MOVED = Deed("the steady state is back", _moved)
+"""With the primary in the region that was the standby."""

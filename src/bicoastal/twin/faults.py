@@ -19,8 +19,9 @@ from bicoastal.core.errors import SystemFault
 from bicoastal.twin.cloud.gateway import Fault
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.ground import Ground
-from bicoastal.twin.interfaces import How, Losable
+from bicoastal.twin.interfaces import Faltering, How, Losable
 
+_ALL_PERCENT = 100
 _KINDS: Mapping[How, str] = {"refuse": "refuse", "black-hole": "hang"}
 
 
@@ -32,6 +33,34 @@ class Crashes(Protocol):
 
     def crash(self, region: str, id_: str) -> None:
         """Its programs are gone, at once. What AWS does about it, the room does."""
+
+
+@runtime_checkable
+class Stores(Crashes, Protocol):
+    """The room of the databases: what else can become of their hosts."""
+
+    def wreck(self, region: str, id_: str) -> None:
+        """As `crash`, and the disk is gone, too."""
+
+    def take_away(self, region: str, id_: str) -> None:
+        """All hosts of one are gone, and stay away."""
+
+    def give_back(self, region: str, id_: str) -> None:
+        """They are there again, with their disks."""
+
+    def lose_zone(self, region: str, zone: str) -> None:
+        """Its hosts in an Availability Zone are gone."""
+
+    def recover_zone(self, region: str, zone: str) -> None:
+        """The zone takes hosts again."""
+
+
+@runtime_checkable
+class Falters(Protocol):
+    """A room whose things can answer badly: `balancers`."""
+
+    def falter(self, region: str, how: Faltering) -> None:
+        """From now on they answer so."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +82,10 @@ class Faults:
         self._lock = threading.Lock()
         self._lost: dict[str, How] = {}
         self._zones: set[tuple[str, str]] = set()
+        self._away: set[tuple[str, str]] = set()
         self._partitions: dict[tuple[str, str], How] = {}
         self._cuts: dict[tuple[str, str], How] = {}
+        self._faltering: set[str] = set()
         self._failing: dict[str, tuple[Fault, ...]] = {}
         self._told: list[dict[str, object]] = []
         self._acts: list[Act] = []
@@ -63,6 +94,16 @@ class Faults:
     def lost(self) -> Mapping[str, How]:
         """The regions that are."""
         return dict(self._lost)
+
+    @property
+    def lost_zones(self) -> Sequence[tuple[str, str]]:
+        """Region and Availability Zone of those that are."""
+        return sorted(self._zones)
+
+    @property
+    def partitions(self) -> Mapping[tuple[str, str], How]:
+        """The ways that were cut by themselves: from where to where."""
+        return dict(self._partitions)
 
     @property
     def acts(self) -> Sequence[Act]:
@@ -102,8 +143,9 @@ class Faults:
     def lose_zone(self, region: str, zone: str) -> Act:
         """The hosts of an Availability Zone are gone, and EC2 finds none there for new instances.
 
-        Of a DB instance the primary is lost where it stands there, and its standby takes over; a standby that stands
-        there stays. Raises ValueError, SystemFault.
+        Of a DB instance the node is lost that stands there: for a primary its standby takes over, and a new standby is
+        made in another zone of the subnet group. A load balancer here is one process, without nodes in zones: it
+        stays, as users of AWS's see it a minute later. Raises ValueError, SystemFault.
         """
         self._check(region)
         if not zone.startswith(region):
@@ -112,14 +154,10 @@ class Faults:
         def lose() -> None:
             self._zones.add((region, zone))
             self._ground.api.report("ec2.zone", region, zone=zone, lost=True)
-            hosts = {"instances": self._instances_in, "databases": self._primaries_in}
+            instances = [room for room in self._rooms if isinstance(room, Crashes) and room.name == "instances"]
             self._all_at_once(
-                *[
-                    partial(room.crash, region, id_)
-                    for room in self._rooms
-                    if isinstance(room, Crashes) and room.name in hosts
-                    for id_ in hosts[room.name](region, zone)
-                ]
+                *[partial(room.lose_zone, region, zone) for room in self._stores()],
+                *[partial(room.crash, region, id_) for room in instances for id_ in self._instances_in(region, zone)],
             )
 
         return self._act(f"{zone} is lost", lose)
@@ -130,7 +168,7 @@ class Faults:
 
         def recover() -> None:
             self._zones.discard((region, zone))
-            self._ground.api.report("ec2.zone", region, zone=zone, lost=False)
+            self._recover_zone(region, zone)
 
         return self._act(f"{zone} is there again", recover)
 
@@ -157,6 +195,23 @@ class Faults:
 
         return self._act(f"the way between {source} and {destination} is whole again", heal)
 
+    def falter(self, region: str, how: Faltering) -> Act:
+        """A region is there, but its load balancers answer late, or answer a part of all requests 503.
+
+        `Faltering()` is as it was. Health checkers meet it as users do; the balancers' own checks of targets do not.
+        Raises SystemFault where they cannot be told, ValueError for a share that is none.
+        """
+        self._check(region)
+        if not (0 <= how.slow_percent <= _ALL_PERCENT and 0 <= how.fail_percent <= _ALL_PERCENT and how.slow_s >= 0):
+            raise ValueError(f"{how} has a share that is none: give percents from 0 to 100 and seconds from 0")
+
+        def falter() -> None:
+            (self._faltering.discard if how == Faltering() else self._faltering.add)(region)
+            self._all_at_once(*[partial(room.falter, region, how) for room in self._rooms if isinstance(room, Falters)])
+
+        said = f"{how.slow_s:g} s late ({how.slow_percent} %), {how.fail_percent} % answered 503"
+        return self._act(f"{region} falters: {said}" if how != Faltering() else f"{region} answers well", falter)
+
     def fail_api(self, *faults: Fault) -> Act:
         """Have calls of the API fail so, in place of what was asked for by an earlier call of this; none: as it was."""
         said = ", ".join(f"{fault.kind} {fault.service}:{fault.action} in {fault.region}" for fault in faults)
@@ -168,11 +223,39 @@ class Faults:
         crash = partial(self._room("instances").crash, region, id_)
         return self._act(f"the host of {id_} in {region} fails", crash)
 
-    def kill_database_primary(self, region: str, identifier: str) -> Act:
-        """The host on which a DB instance's primary runs fails; its standby's does not. Raises SystemFault as above."""
+    def kill_database_primary(self, region: str, identifier: str, *, disk: bool = False) -> Act:
+        """The host on which a DB instance's primary runs fails, with its `disk` or without; its standby's does not.
+
+        Raises SystemFault as above.
+        """
         self._check(region)
-        crash = partial(self._room("databases").crash, region, identifier)
-        return self._act(f"the host of the primary of {identifier} in {region} fails", crash)
+        room = self._room("databases")
+        if disk and not isinstance(room, Stores):
+            raise SystemFault("no disk of the databases can be made to fail: their room has no way to do it")
+        crash = partial(room.wreck if disk and isinstance(room, Stores) else room.crash, region, identifier)
+        what = "host and disk" if disk else "host"
+        return self._act(f"the {what} of the primary of {identifier} in {region} fail{'' if disk else 's'}", crash)
+
+    def take_database(self, region: str, identifier: str) -> Act:
+        """All hosts of a DB instance, its standby's too, are gone until they are given back. Raises SystemFault."""
+        self._check(region)
+
+        def take() -> None:
+            self._away.add((region, identifier))
+            self._all_at_once(*[partial(room.take_away, region, identifier) for room in self._stores()])
+
+        return self._act(f"the hosts of {identifier} in {region} are gone", take)
+
+    def give_database(self, region: str, identifier: str) -> Act:
+        """They are there again, with their disks. Raises SystemFault."""
+        self._check(region)
+
+        def give() -> None:
+            self._away.discard((region, identifier))
+            for room in self._stores():
+                room.give_back(region, identifier)
+
+        return self._act(f"the hosts of {identifier} in {region} are there again", give)
 
     def undo(self) -> Act:
         """Give back everything that was taken: regions, ways, the API. Raises SystemFault."""
@@ -182,9 +265,18 @@ class Faults:
             self._lost.clear()
             self._zones.clear()
             for region, zone in zones:
-                self._ground.api.report("ec2.zone", region, zone=zone, lost=False)
+                self._recover_zone(region, zone)
+            away, self._away = self._away, set()
+            for region, identifier in away:
+                for room in self._stores():
+                    room.give_back(region, identifier)
             self._partitions.clear()
             self._put_cuts()
+            faltering, self._faltering = self._faltering, set()
+            for region in faltering:
+                for room in self._rooms:
+                    if isinstance(room, Falters):
+                        room.falter(region, Faltering())
             self._failing.clear()
             self._put_faults("", ())
             self._all_at_once(*[partial(room.recover, region) for region in lost for room in self._rooms])
@@ -200,10 +292,13 @@ class Faults:
             found = self._ground.api.client("ec2", region).describe_instances(Filters=where)["Reservations"]
         return [instance["InstanceId"] for item in found for instance in item["Instances"]]
 
-    def _primaries_in(self, region: str, zone: str) -> list[str]:
-        with aws_faults(f"reading the databases of {zone}"):
-            found = self._ground.api.client("rds", region).describe_db_instances()["DBInstances"]
-        return [item["DBInstanceIdentifier"] for item in found if item.get("AvailabilityZone") == zone]
+    def _recover_zone(self, region: str, zone: str) -> None:
+        self._ground.api.report("ec2.zone", region, zone=zone, lost=False)
+        for room in self._stores():
+            room.recover_zone(region, zone)
+
+    def _stores(self) -> list[Stores]:
+        return [room for room in self._rooms if isinstance(room, Stores)]
 
     def _room(self, name: str) -> Crashes:
         for room in self._rooms:

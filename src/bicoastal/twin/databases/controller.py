@@ -69,12 +69,24 @@ class Databases:
         self._instances: dict[Key, Instance] = {}
         self._snapshots: set[Key] = set()
         self._lost: dict[str, How] = {}
+        self._zones: set[tuple[str, str]] = set()
+        """Regions with a zone that is lost there."""
         self._lock = threading.Lock()
         self._beaten = time.monotonic()
         self._observed = 0.0
         programs, secret = Programs(ground.home), passwords(ground.home)
         template = Template(ground.home, programs, ground.authority, secret)
-        self._site = Site(ground, programs, secret, template, admits, place, self._lost.get, self._instances.get)
+        self._site = Site(
+            ground,
+            programs,
+            secret,
+            template,
+            admits,
+            place,
+            lost=self._lost.get,
+            zone_lost=lambda region, zone: (region, zone) in self._zones,
+            find=self._instances.get,
+        )
         template.prepare()
 
     def observe(self) -> Mapping[Key, Desired]:
@@ -211,3 +223,37 @@ class Databases:
     def recover(self, region: str) -> None:
         """Its hosts are there again."""
         self._lost.pop(region, None)
+
+    def lose_zone(self, region: str, zone: str) -> None:
+        """The hosts there are gone. A standby takes over for what served there, and is made anew in another zone."""
+        self._zones.add((region, zone))
+        with self._lock:
+            instances = [one for key, one in self._instances.items() if key.region == region]
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(lambda one: one.crash_in(zone), instances))
+
+    def recover_zone(self, region: str, zone: str) -> None:
+        """It takes hosts again."""
+        self._zones.discard((region, zone))
+
+    def crash(self, region: str, id_: str) -> None:
+        """The host of the node that serves fails. RDS moves to the standby, or starts it again."""
+        self._one(region, id_).crash()
+
+    def wreck(self, region: str, id_: str) -> None:
+        """The same, with its disk. Without a standby nothing is left."""
+        self._one(region, id_).crash(disk=True)
+
+    def take_away(self, region: str, id_: str) -> None:
+        """Both hosts of a DB instance are gone, and stay away until they are given back."""
+        self._one(region, id_).take_away()
+
+    def give_back(self, region: str, id_: str) -> None:
+        """They are there again, with their disks."""
+        self._one(region, id_).give_back()
+
+    def _one(self, region: str, identifier: str) -> Instance:
+        found = self._instances.get(Key("instance", region, identifier))
+        if found is None:
+            raise SystemFault(f"there is no database {region}/{identifier}.")
+        return found

@@ -47,6 +47,8 @@ class Wanted:
     zone: str
     secondary: str
     """The standby's zone; empty without one."""
+    zones: tuple[str, ...]
+    """Of its subnet group."""
     multi_az: bool
     port: int
     address: str
@@ -135,6 +137,7 @@ def _instance(key: Key, item: Mapping[str, Any], **others: Any) -> Wanted:
         operation=Operation(operation["id"], bool(operation["failover"])) if operation else None,
         born_of=item["born_of"] or "",
         exports=tuple(item["exports"]),
+        zones=tuple(item["zones"]),
         **{
             name: item[name]
             for name in (

@@ -64,6 +64,7 @@ class Instance:
         self._pending = False
         self._silent_since: float | None = None
         self._calm_until = 0.0
+        self._away = False
 
     @property
     def primary(self) -> Server:
@@ -91,7 +92,7 @@ class Instance:
     def converge(self, wanted: Wanted) -> None:
         """Make it so. Raises SystemFault where it cannot be, now."""
         with self._lock:
-            if self.site.lost(self.key.region) == "refuse":
+            if self._away or self.site.lost(self.key.region) == "refuse":
                 return
             if wanted == self.wanted and time.monotonic() < self._calm_until and self.primary.pid is not None:
                 return
@@ -117,7 +118,7 @@ class Instance:
         self._operate(wanted)
         self._heal()
         if wanted.zone != self.state.zones[self.state.primary]:
-            self._tell_zones()
+            self.tell_zones()
         self._take_role(wanted)
         self.configure(self.state.primary)
         self.endpoint.open(wanted.port)
@@ -218,8 +219,18 @@ class Instance:
         self._silent_since = None
         if self.standby.may_take_over:
             self._fail_over(clean=False)
-        else:
+        elif self.site.zone_lost(self.key.region, self.state.zones[self.state.primary]):
+            raise SystemFault(f"{self.primary.name}: its Availability Zone is lost, and no standby has what it had.")
+        elif self.primary.exists:
             self._start()
+        elif self._replicates:
+            self.source.copy(self._known())
+            self._start()
+        else:
+            raise SystemFault(
+                f"{self.primary.name}: its disk is gone, and no standby has what it had.\n"
+                "    -> Restore it from a snapshot or a backup."
+            )
 
     def _start(self) -> None:
         self.configure(self.state.primary)
@@ -230,10 +241,10 @@ class Instance:
         """The standby serves, and the server that did becomes the standby."""
         self.tell("Multi-AZ instance failover started.", "failover")
         with self.endpoint.refusing():
-            old, replica = self.primary, self.primary.follows
+            old, replica = self.primary, self.primary.follows or self._replicates
             ended = old.stop(GRACE_S) if clean else False
             old.kill()
-            if not ended and not replica:
+            if not ended and not replica and old.exists:
                 hand_over(self.site.ground.home, old.data, self.standby.server.data)
             state = self.state
             state.primary = state.other
@@ -247,9 +258,20 @@ class Instance:
             if not replica:
                 self.primary.promote(self.site.passwords)
         self.tell("Multi-AZ instance failover completed", "failover")
-        self._tell_zones()
+        self.tell_zones()
 
-    def _tell_zones(self) -> None:
+    @property
+    def _replicates(self) -> bool:
+        """Its disk may be gone: the API knows, too."""
+        return self.wanted is not None and self.wanted.source is not None
+
+    def _known(self) -> Wanted:
+        if self.wanted is None:
+            raise RuntimeError(f"{self.key} was not converged before")
+        return self.wanted
+
+    def tell_zones(self) -> None:
+        """Where its nodes are."""
         state = self.state
         self.report(zone=state.zones[state.primary], secondary=state.zones[state.other] or None)
 
@@ -363,6 +385,40 @@ class Instance:
         self.kill()
         with self._lock:
             self.kill()
+
+    def crash(self, *, disk: bool = False) -> None:
+        """The host of the node that serves fails; with `disk`, nothing is left of what it had."""
+        with self._lock:
+            self._fail(self.state.primary, disk=disk)
+
+    def crash_in(self, zone: str) -> None:
+        """The hosts of its nodes in a zone fail; their disks are out of reach, and whole."""
+        with self._lock:
+            for node, its in self.state.zones.items():
+                if its == zone:
+                    self._fail(node, disk=False)
+
+    def _fail(self, node: str, *, disk: bool) -> None:
+        server, self._calm_until = self.nodes[node], 0.0
+        server.kill()
+        if not disk:
+            return
+        if node == self.state.primary and self.standby.may_take_over and not server.follows:
+            # RDS's standby is a mirror of the volume: what was written last is there, too.
+            hand_over(self.site.ground.home, server.data, self.standby.server.data)
+        server.erase()
+
+    def take_away(self) -> None:
+        """Both of its hosts are gone, and nothing of it is healed before `give_back`."""
+        self._away = True
+        self.lose()
+        if self._replicates:
+            self.tell("Replication has stopped.", "read replica")
+            self.report(replication="error")
+
+    def give_back(self) -> None:
+        """They are there again, with their disks."""
+        self._away, self._calm_until = False, 0.0
 
     def close(self) -> None:
         """End its servers, and keep their data. The standby is last: it takes what the primary still has to say."""

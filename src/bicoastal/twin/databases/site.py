@@ -31,5 +31,7 @@ class Site:
     """Where the owner of a program is: `instance/us-east-1/i-0123`."""
     lost: Callable[[str], How | None]
     """How a region is lost; None while it is there."""
+    zone_lost: Callable[[str, str], bool]
+    """Whether a region's zone is."""
     find: Callable[[Key], Instance | None]
     """Another instance that runs here."""

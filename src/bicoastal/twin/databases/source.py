@@ -30,6 +30,7 @@ class Source:
         self.rebuild_s = REBUILD_S
         self._streamed = time.monotonic()
         self._reachable = time.monotonic()
+        self._watched = time.monotonic()
 
     def copy(self, wanted: Wanted) -> None:
         """Make the node that serves a copy of the source. Raises SystemFault while there is none to be copied."""
@@ -48,6 +49,10 @@ class Source:
         if wanted.source is None or not self._of.primary.follows or wanted.replication == "terminated":
             return
         now = time.monotonic()
+        if now - self._watched > ERROR_S:
+            # Its own hosts were gone: it has not tried to follow meanwhile.
+            self._reachable = now
+        self._watched = now
         if self._of.primary.ask(self._of.site.passwords, _STREAMING):
             self._streamed = self._reachable = now
             if wanted.replication != "replicating":

@@ -51,7 +51,8 @@ class Standby:
         """Whether no acknowledged write would be lost: a replica acknowledges none."""
         state = self._of.state
         alive = self.server.pid is not None and state.rejoin == ""
-        return alive and (state.synced or self._of.nodes[state.primary].follows)
+        follows = self._of.nodes[state.primary].follows or (self._of.wanted is not None and self._of.wanted.source)
+        return alive and (state.synced or bool(follows))
 
     def calm(self, *, wanted: bool) -> bool:
         """Whether there is nothing to do for it soon."""
@@ -63,6 +64,8 @@ class Standby:
             self.remove()
             return
         state, server = self._of.state, self.server
+        if not self._placed():
+            return
         if state.rejoin == "copy" or not server.exists:
             self._copy()
         elif state.rejoin == "follow":
@@ -72,6 +75,28 @@ class Standby:
         if server.pid is None:
             self._start()
         self._watch()
+
+    def _placed(self) -> bool:
+        """Whether it is in a zone that is there; RDS makes a new one in another zone of the subnet group, if any is."""
+        state, of = self._of.state, self._of
+        if not of.site.zone_lost(of.key.region, state.zones[state.other]):
+            return True
+        others = [
+            zone
+            for zone in (of.wanted.zones if of.wanted is not None else ())
+            if zone != state.zones[state.primary] and not of.site.zone_lost(of.key.region, zone)
+        ]
+        if not others:
+            self._suspend()
+            self.server.kill()
+            return False
+        self.remove()
+        state.zones[state.other] = others[0]
+        state.rejoin = "copy"
+        of.save()
+        of.link(state.other).drop()
+        of.tell_zones()
+        return True
 
     def remove(self) -> None:
         """It is not wanted any more."""

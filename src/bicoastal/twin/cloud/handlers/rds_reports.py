@@ -45,6 +45,7 @@ def _instance(record: Record) -> Json:
         "version": record.get("_Version", 0),
         "zone": record["AvailabilityZone"],
         "secondary": record.get("SecondaryAvailabilityZone") or "",
+        "zones": records.zones_of(record.get("DBSubnetGroup")),
         "multi_az": bool(record.get("MultiAZ")),
         "port": int(record["Endpoint"]["Port"]),
         "address": record["Endpoint"]["Address"],

@@ -1,0 +1,136 @@
+"""What a drill asks of AWS's API to see where things are: databases, fleets, alarms. It changes nothing.
+
+Asked as the account, beside the operator, whose calls are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bicoastal.aws.faults import aws_faults
+from bicoastal.cfn.deployment import Deployment
+from bicoastal.cfn.reader import parse_template
+from bicoastal.core.errors import SystemFault
+from bicoastal.drill.experiment import Run
+
+
+@dataclass(frozen=True)
+class Database:
+    """A DB instance as RDS describes it."""
+
+    identifier: str
+    endpoint: str
+    zone: str
+    standby_zone: str
+    status: str
+    replication: str
+    """Of a replica: `replicating`, `error`, ...; empty for one that stands alone."""
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Database:
+        """From DescribeDBInstances."""
+        endpoint = found.get("Endpoint") or {}
+        states = [info["Status"] for info in found.get("StatusInfos", ()) if info["StatusType"] == "read replication"]
+        return cls(
+            found["DBInstanceIdentifier"],
+            f"{endpoint.get('Address', '')}:{endpoint.get('Port', '')}",
+            found.get("AvailabilityZone", ""),
+            found.get("SecondaryAvailabilityZone", ""),
+            found["DBInstanceStatus"],
+            next(iter(states), ""),
+        )
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """An Auto Scaling group, and which of its instances serve."""
+
+    desired: int
+    zones: Mapping[str, str]
+    """Of each instance in service that is healthy to every target group."""
+    image: str
+    """Id and version of its launch template."""
+    ids: frozenset[str]
+    """All of its instances."""
+
+
+def database(run: Run, region: str) -> Database:
+    """The one that the region's stack has now: after a rejoin it is another generation. Raises SystemFault."""
+    with aws_faults(f"finding the database in {region}"):
+        (stack,) = run.stage.session.client("cloudformation", region).describe_stacks(
+            StackName=f"{run.stage.script.name}-database"
+        )["Stacks"]
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        (found,) = run.stage.session.client("rds", region).describe_db_instances(
+            DBInstanceIdentifier=outputs["DatabaseId"]
+        )["DBInstances"]
+    return Database.read(found)
+
+
+def rows(run: Run, region: str, statement: str) -> list[tuple[Any, ...]] | None:
+    """An auditor's look into the database that a region has now; None where it cannot be asked."""
+    stage = run.stage
+    try:
+        return stage.twin.databases.look_into(
+            region, database(run, region).identifier, stage.script.database, statement
+        )
+    except SystemFault:
+        return None
+
+
+def fleet(run: Run, region: str) -> Fleet:
+    """The region's. Raises SystemFault."""
+    session = run.stage.session
+    with aws_faults(f"finding the fleet in {region}"):
+        (group,) = session.client("autoscaling", region).describe_auto_scaling_groups(
+            AutoScalingGroupNames=[f"{run.stage.script.name}-fleet"]
+        )["AutoScalingGroups"]
+        balancing = session.client("elbv2", region)
+        answers = [
+            balancing.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            for arn in group["TargetGroupARNs"]
+        ]
+    healthy = set.intersection(
+        *({item["Target"]["Id"] for item in answer if item["TargetHealth"]["State"] == "healthy"} for answer in answers)
+    )
+    template = (
+        group.get("LaunchTemplate") or group["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
+    )
+    return Fleet(
+        group["DesiredCapacity"],
+        {
+            item["InstanceId"]: item["AvailabilityZone"]
+            for item in group["Instances"]
+            if item["LifecycleState"] == "InService" and item["InstanceId"] in healthy
+        },
+        f"{template.get('LaunchTemplateId', '')}/{template.get('Version', '')}",
+        frozenset(item["InstanceId"] for item in group["Instances"]),
+    )
+
+
+def alarms(run: Run, region: str) -> dict[str, str]:
+    """State of each alarm of the application in a region, by its name without what all names begin with."""
+    prefix = f"{run.stage.script.name}-"
+    with aws_faults(f"reading the alarms of {region}"):
+        pages = (
+            run.stage.session.client("cloudwatch", region)
+            .get_paginator("describe_alarms")
+            .paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        )
+        return {
+            item["AlarmName"].removeprefix(prefix): item["StateValue"]
+            for page in pages
+            for item in (*page["MetricAlarms"], *page["CompositeAlarms"])
+        }
+
+
+def deployment(run: Run) -> Deployment | None:
+    """The templates as they were deployed, for bars that they hold; None where nothing was."""
+    package = run.stage.package
+    if package is None:
+        return None
+    wanted = {entry.template for entry in package.manifest.stacks}
+    templates = {name: parse_template(text, name) for name, text in package.templates.items() if name in wanted}
+    return Deployment.of(package.manifest, templates)
