@@ -176,7 +176,7 @@ def _rejoin(run: Run) -> None:
     with run.phase("rejoin"):
         command = run.operator.insists("rejoin", within_s=deeds.HOME_S)
     files = [Path(path) for path in _FILE.findall(command.said)]
-    run.notes["listed"] = [row for path in files for row in _rows(path)]
+    run.kept["listed"] = [row for path in files for row in _rows(path)]
 
 
 def _rows(path: Path) -> Sequence[object]:
@@ -185,7 +185,7 @@ def _rows(path: Path) -> Sequence[object]:
 
 def judge_listed(run: Run, _: Evidence) -> Judged:
     """What the former primary alone has is in `rejoin`'s list, all of it and nothing else."""
-    listed, survivor, stale = run.notes.get("listed"), run.survivor_rows, run.stale_rows
+    listed, survivor, stale = run.kept.get("listed"), run.survivor_rows, run.stale_rows
     if listed is None or survivor is None or stale is None:
         return False, "the operator has no list, or a database was not asked"
     ids = {str(row["row"]["id"]) for row in listed if row["table"].endswith("orders")}
