@@ -5,6 +5,7 @@ A resource that is not missed is not needed, or nobody watches over it. The few 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -25,10 +26,22 @@ NOT_MISSED = {
     ("foundation", "LogsKeyAlias"): ALIAS,
     ("vault", "BackupKeyAlias"): ALIAS,
     ("access", "KitDivergedDocument"): "rejoin lists by it what only the lost side had; without it everything moves",
+    ("access", "KitCensusDocument"): "`backup restore` counts rows by it; without it a restore is verified by less",
     ("network", "DataAsksDataEntry"): COVERED,
     ("network", "DataIsAskedByDataEntry"): COVERED,
 }
 KINDS = sorted(name.removeprefix("templates/").removesuffix(".yaml") for name in sample().templates)
+
+
+def unmissed(whole: Sample, resources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those without which every row is still delivered."""
+    found, noticed = [], ""
+    for pair in resources:
+        by = whole.undelivered_by(Change(absent=frozenset({pair})), noticed)
+        noticed = by or noticed
+        if not by:
+            found.append(pair)
+    return found
 
 
 def test_the_sample_delivers_every_row() -> None:
@@ -40,11 +53,8 @@ def test_the_sample_delivers_every_row() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_resource_is_missed(kind: str) -> None:
     file = f"templates/{kind}.yaml"
-    not_missed = [
-        logical_id
-        for logical_id in sample().templates[file].section("Resources")
-        if sample().first_undelivered(Change(absent=frozenset({(file, logical_id)}))) is None
-    ]
+    there = [(file, logical_id) for logical_id in sample().templates[file].section("Resources")]
+    not_missed = [logical_id for _, logical_id in unmissed(sample(), there)]
     assert not_missed == [name for stack, name in NOT_MISSED if stack == kind]
 
 
@@ -69,7 +79,7 @@ def test_what_a_spec_adds_is_missed_too(changes: dict[str, Any]) -> None:
     more = [(file, name) for file, template in other.templates.items() for name in template.section("Resources")]
     added = [pair for pair in more if pair not in known]
     assert added
-    assert [pair for pair in added if other.first_undelivered(Change(absent=frozenset({pair}))) is None] == []
+    assert unmissed(other, added) == []
 
 
 @given(valid_specs())

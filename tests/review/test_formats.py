@@ -66,6 +66,17 @@ def test_github_gets_one_command_a_line_and_no_text_can_add_one(done: Review) ->
         assert re.match(r"::(error|warning|notice) file=[^,:]+,line=\d+,col=\d+,title=[^:]*::.", line), line
 
 
+def test_rows_that_do_not_count_are_told_as_notes(done: Review) -> None:
+    results = json.loads(as_sarif(done.rows, (), done.deployment, rows_count=False))["runs"][0]["results"]
+    assert {result["level"] for result in results} == {"note"}
+    suite = ET.fromstring(as_junit(done.rows, (), done.deployment, rows_count=False).encode())[0]
+    assert suite.get("failures") == "0"
+    assert len(suite.findall(".//system-out")) == sum(row.verdict in ("missing", "partly") for row in done.rows)
+    lines = as_github(done.rows, (), done.deployment, rows_count=False).splitlines()
+    assert lines
+    assert all(line.startswith("::notice ") for line in lines)
+
+
 def test_the_page_is_one_file_and_runs_nothing(done: Review) -> None:
     text = as_html(done, done.findings, source="a test")
     assert "<script" not in text

@@ -49,7 +49,7 @@ def statement(kind: str, logical_id: str, *path: str | int, sid: str) -> tuple[s
 
 def turned(row: str, edits: Edits | None = None, change: Change | None = None) -> list[str]:
     """What the row now lacks; it must no longer be delivered."""
-    judged = sample().rows(change, edits)[row]
+    judged = sample().row(row, change, edits)
     assert judged.verdict is not Verdict.DELIVERED, f"{row} did not notice"
     return [*judged.missing, *judged.doubts]
 
@@ -222,6 +222,7 @@ CASES: list[tuple[str, str, str, tuple[str | int, ...], Any]] = [
     ("M11", "backup", "RestoreTestingSelection", ("RestoreMetadataOverrides",), GONE),
     ("M11", "backup", "BackupFailed", ("Targets",), []),
     ("M11", "vault", "BackupVault", ("LockConfiguration",), GONE),
+    ("M11", "access", "RestorerPolicy", ("PolicyDocument", "Statement", 1, "Effect"), "Deny"),
     ("M12", "service", "ScaleOut", ("DatapointsToAlarm",), 20),
     ("M12", "service", "Quiet1", ("Threshold",), 300),
     ("M13", "database", "DatabaseInstance", ("DeletionPolicy",), "Delete"),

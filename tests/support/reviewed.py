@@ -11,7 +11,8 @@ from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.deployment import Change, Deployment
 from bicoastal.cfn.manifest import Manifest
 from bicoastal.cfn.reader import Template, parse_template
-from bicoastal.review.asked import verdicts
+from bicoastal.review.asked import ROWS, judged, verdicts
+from bicoastal.review.case import Case
 from bicoastal.review.demand import Demand, demand_of
 from bicoastal.review.verdict import RowVerdict, Verdict
 from bicoastal.spec.model import Spec
@@ -46,10 +47,19 @@ class Sample:
         rows = self.rows().values()
         return {row.id: (*row.missing, *row.doubts) for row in rows if row.verdict is not Verdict.DELIVERED}
 
-    def first_undelivered(self, change: Change) -> RowVerdict | None:
-        """The first row that is not delivered; the rest are not asked."""
-        judged = verdicts(self.deployment(change), self.demand)
-        return next((row for row in judged if row.verdict is not Verdict.DELIVERED), None)
+    def row(self, id_: str, change: Change | None = None, edits: Mapping[str, Template] | None = None) -> RowVerdict:
+        """One row's verdict; the rest are not asked."""
+        case = Case(self.deployment(change, edits), self.demand)
+        return next(judged(case, [row for row in ROWS if row.id == id_]))
+
+    def undelivered_by(self, change: Change, ask_first: str = "") -> str:
+        """The id of a row that is not delivered, or empty; the rest are not asked.
+
+        `ask_first`: the row that probably is it, such as the one of the last answer. It saves most of the time.
+        """
+        rows = sorted(ROWS, key=lambda row: row.id != ask_first)
+        verdicts_ = judged(Case(self.deployment(change), self.demand), rows)
+        return next((row.id for row in verdicts_ if row.verdict is not Verdict.DELIVERED), "")
 
     def edited(self, kind: str, logical_id: str, *path: str | int, value: Any) -> dict[str, Template]:
         """The template of a kind with a property of a resource changed; `...` removes it.

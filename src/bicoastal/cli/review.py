@@ -123,8 +123,8 @@ def command(
     path = baseline or settings.baseline
     known = read_baseline(path) if path is not None else Baseline()
     findings = known.unknown(done.findings)
-    _print(done, findings, form, output, source=asked.source, what_if=what_if)
     fails = fail_on or settings.fail_on or ("row", "error")
+    _print(done, findings, form, output, source=asked.source, what_if=what_if, rows_count="row" in fails)
     context.exit(1 if _says_no(fails, [row for row in done.rows if known.is_new(row)], findings) else 0)
 
 
@@ -201,7 +201,14 @@ def _root(reading: Reading, paths: Sequence[Path]) -> Path | None:
 
 
 def _print(
-    done: Review, findings: tuple[Finding, ...], form: str, output: Path | None, *, source: str, what_if: bool
+    done: Review,
+    findings: tuple[Finding, ...],
+    form: str,
+    output: Path | None,
+    *,
+    source: str,
+    what_if: bool,
+    rows_count: bool,
 ) -> None:
     if form == "text":
         lines = list(_text(done, findings, source=source, what_if=what_if))
@@ -211,7 +218,7 @@ def _print(
             return
         text = "".join(f"{line}\n" for line, _ in lines)
     else:
-        text = _for_machines(done, findings, form, source=source, what_if=what_if)
+        text = _for_machines(done, findings, form, source=source, what_if=what_if, rows_count=rows_count)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -244,7 +251,9 @@ def _text(done: Review, findings: tuple[Finding, ...], *, source: str, what_if: 
     return lines
 
 
-def _for_machines(done: Review, findings: tuple[Finding, ...], form: str, *, source: str, what_if: bool) -> str:
+def _for_machines(
+    done: Review, findings: tuple[Finding, ...], form: str, *, source: str, what_if: bool, rows_count: bool
+) -> str:
     if form == "json":
         from bicoastal.review.formats.data import as_json  # noqa: PLC0415
 
@@ -260,7 +269,7 @@ def _for_machines(done: Review, findings: tuple[Finding, ...], form: str, *, sou
     from bicoastal.review.formats import exchange  # noqa: PLC0415
 
     write = {"sarif": exchange.as_sarif, "junit": exchange.as_junit, "github": exchange.as_github}[form]
-    return write(done.rows, findings, done.deployment)
+    return write(done.rows, findings, done.deployment, rows_count=rows_count)
 
 
 def _says_no(fail_on: Sequence[str], rows: Sequence[RowVerdict], findings: Sequence[Finding]) -> bool:

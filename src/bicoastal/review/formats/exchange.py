@@ -1,7 +1,8 @@
 """SARIF, JUnit and GitHub's annotations: the same rows and findings, where other tools show them.
 
 A row that is not delivered is a result of its own, at the file that it is about or at the first template: code scanning
-and pull requests show what is missing beside what is wrong.
+and pull requests show what is missing beside what is wrong. Where rows do not make the review say no (`--fail-on error`
+alone), they are told as notes: nothing is shown red in a run that passes.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ class _Result:
     text: str
 
 
-def as_sarif(rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment) -> str:
-    """SARIF 2.1.0."""
-    results = list(_results(rows, findings, deployment))
+def as_sarif(
+    rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment, *, rows_count: bool = True
+) -> str:
+    """SARIF 2.1.0. `rows_count`: whether a row that is not delivered makes the review say no."""
+    results = list(_results(rows, findings, deployment, rows_count=rows_count))
     rules = {result.rule: result for result in results}
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -80,11 +83,14 @@ def _sarif_result(result: _Result, index: int) -> dict[str, Any]:
     }
 
 
-def as_junit(rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment) -> str:
+def as_junit(
+    rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment, *, rows_count: bool = True
+) -> str:
     """A test case for each row, one for each finding, and one for each template in which none was found."""
     wrong = [result for result in _results((), findings, deployment) if result.severity is not Severity.INFO]
     clean = {stack.template.file for stack in deployment.stacks.values()} - {result.file for result in wrong}
-    cases = [*(_case("asked", f"{row.id} {row.title}", _row_text(row), _kind(row)) for row in rows)]
+    kinds = {row.id: _kind(row) if rows_count or _kind(row) != "failure" else "warning" for row in rows}
+    cases = [*(_case("asked", f"{row.id} {row.title}", _row_text(row), kinds[row.id]) for row in rows)]
     for result in wrong:
         kind = "failure" if result.severity is Severity.ERROR else "warning"
         cases.append(_case(result.file, f"{result.rule} line {result.line}", result.text, kind))
@@ -118,11 +124,13 @@ def _xml(text: str) -> str:
     return _CONTROL.sub("?", text)
 
 
-def as_github(rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment) -> str:
+def as_github(
+    rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment, *, rows_count: bool = True
+) -> str:
     """Workflow commands, which GitHub shows beside the lines of a pull request."""
     words = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
     lines = []
-    for result in _results(rows, findings, deployment):
+    for result in _results(rows, findings, deployment, rows_count=rows_count):
         at = f"file={_property(result.file)},line={max(result.line, 1)},col={max(result.column, 1)}"
         title = _property(f"{result.rule}: {result.title}")
         lines.append(f"::{words[result.severity]} {at},title={title}::{_message(result.text)}\n")
@@ -137,13 +145,16 @@ def _property(text: str) -> str:
     return _message(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _results(rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment) -> Iterator[_Result]:
+def _results(
+    rows: Sequence[RowVerdict], findings: Sequence[Finding], deployment: Deployment, *, rows_count: bool = True
+) -> Iterator[_Result]:
     first = next((stack.template.file for stack in deployment.stacks.values()), "")
     for row in rows:
         if row.verdict is Verdict.DELIVERED:
             continue
         place = row.evidence[0] if row.evidence else None
         severity = Severity.WARNING if row.verdict is Verdict.UNKNOWN else Severity.ERROR
+        severity = severity if rows_count else Severity.INFO
         file, line = (place.template, place.line) if place else (first, 1)
         yield _Result(row.id, row.title, severity, file, line, 1, _row_text(row))
     for finding in findings:

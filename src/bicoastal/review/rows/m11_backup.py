@@ -28,6 +28,7 @@ def judge(case: Case) -> Judgement:
         for plan in plans:
             _plan(case, judgement, plan, region)
         _restore(case, judgement, region.name)
+        _restorers(case, judgement, region.name)
         _failures(case, judgement, region.name)
     _selected(case, judgement)
     return judgement
@@ -194,6 +195,16 @@ def _restore(case: Case, judgement: Judgement, region: str) -> None:
                 judgement.lacks(f"{where(item)} tests no databases.")
             _landing(case, judgement, item)
             judgement.found(item, "restores are tested")
+
+
+def _restorers(case: Case, judgement: Judgement, region: str) -> None:
+    """Whoever restores needs not be an administrator, in the hour in which that would cost the most."""
+    for policy in case.deployment.of_type("AWS::IAM::ManagedPolicy", region=region):
+        allowed = [one for one in case.identities.document(policy, ("PolicyDocument",)) if one.effect == "Allow"]
+        if any(one.matches("backup:StartRestoreJob") and "*" not in one.resources for one in allowed):
+            judgement.found(policy, "people may restore backups, and no more")
+            return
+    judgement.lacks(f"{region} has no policy that lets people restore backups without being administrators.")
 
 
 def _landing(case: Case, judgement: Judgement, item: Resource) -> None:
