@@ -13,12 +13,15 @@ from bicoastal.twin.cloud.handlers import (
     cloudwatch,
     ec2,
     elbv2,
+    flow_logs,
     iam,
     instances,
     logs,
+    nat_gateways,
     network_acls,
     networks,
     offers,
+    peerings,
     rds,
     route53,
     s3,
@@ -30,8 +33,8 @@ from bicoastal.twin.cloud.handlers import (
 )
 
 _MODULES = (
-    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, iam, instances, network_acls, networks, rds, route53,
-    secretsmanager, ssm, vpc_endpoints, wafv2,
+    autoscaling, backup, cloudtrail, cloudwatch, ec2, elbv2, flow_logs, iam, instances, nat_gateways, network_acls,
+    networks, peerings, rds, route53, secretsmanager, ssm, vpc_endpoints, wafv2,
 )  # fmt: skip
 
 
@@ -44,7 +47,9 @@ def install() -> None:
         registry.questions(getattr(module, "QUESTIONS", {}))
     registry.ec2_actions(
         {
-            **ec2.ACTIONS,
+            **flow_logs.ACTIONS,
+            **nat_gateways.ACTIONS,
+            **peerings.ACTIONS,
             **instances.ACTIONS,
             **network_acls.ACTIONS,
             **vpc_endpoints.ACTIONS,

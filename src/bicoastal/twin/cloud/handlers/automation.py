@@ -20,11 +20,17 @@ def install() -> None:
     if planes.attached("automation"):
         scheduler.install()
         registry.json_actions("ssm", {**ssm_automation.ACTIONS, **ssm_commands.ACTIONS, **ssm_sessions.ACTIONS})
-        registry.reports({**ssm_automation.REPORTS, **ssm_commands.REPORTS, **scheduler.REPORTS})
+        registry.reports({**ssm_automation.REPORTS, **ssm_commands.REPORTS, **ssm_sessions.REPORTS})
+        registry.reports(scheduler.REPORTS)
         registry.questions({"automation.work": _work})
 
 
 def _work(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """All that the controller has to do in a region."""
     del asked
-    return {"executions": ssm_automation.work(), "invocations": ssm_commands.work(), "schedules": scheduler.work()}
+    return {
+        "executions": ssm_automation.work(),
+        "invocations": ssm_commands.work(),
+        "schedules": scheduler.work(),
+        "sessions": ssm_sessions.place(),
+    }

@@ -1,6 +1,7 @@
-"""Session Manager: sessions are begun, seen and ended, as records. No shell is behind them on the twin.
+"""Session Manager: sessions are begun, seen and ended. What is typed in them goes past the API, by the data channel.
 
-That is what emergency access is judged by: who may open one, to which instance, and that it is ended with the access.
+Who may open one, to which instance, and that it is ended with the access, is decided here; the automation room listens
+at the other end, and asks here whose channel it is, and when it is over.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from bicoastal.twin.cloud import emulator
 from bicoastal.twin.cloud.handlers import events, ssm, ssm_commands
 from bicoastal.twin.cloud.handlers.ssm_automation import page
-from bicoastal.twin.cloud.registry import ServiceError
+from bicoastal.twin.cloud.registry import ServiceError, Unchanged
 from bicoastal.twin.cloud.rights import Check, Request
 
 Json = Any
@@ -32,6 +33,7 @@ def _start(request: Mapping[str, Json]) -> Mapping[str, Json]:
         raise ServiceError("InvalidDocument", f"The document {name} does not exist, or is none of sessions.")
     caller = emulator.caller()
     id_ = f"{caller.rpartition('/')[2].rpartition(':')[2]}-{secrets.token_hex(9)[:17]}"
+    token = secrets.token_urlsafe(30)
     SESSIONS[id_] = {
         "SessionId": id_,
         "Target": target,
@@ -41,11 +43,43 @@ def _start(request: Mapping[str, Json]) -> Mapping[str, Json]:
         "Owner": caller,
         "Reason": request.get("Reason", ""),
         "_UserId": _user_id(caller),
+        "_Token": token,
+        "_Log": _log_group(known),
     }
     events.call_seen("ssm", "StartSession", request)
-    # An address that nothing listens at: whoever wants a shell on an instance of the twin has its files and logs.
-    stream = f"wss://ssmmessages.{emulator.region()}.invalid/v1/data-channel/{id_}?role=publish_subscribe"
-    return {"SessionId": id_, "TokenValue": secrets.token_urlsafe(30), "StreamUrl": stream}
+    stream = f"{place() or _NOWHERE}{id_}?role=publish_subscribe"
+    return {"SessionId": id_, "TokenValue": token, "StreamUrl": stream}
+
+
+def _log_group(document: Json | None) -> str:
+    """Where the document has sessions streamed; empty for nowhere."""
+    if document is None:
+        return ""
+    kept = document["Versions"][document["DefaultVersion"]]
+    inputs = ssm.parsed(kept["Content"], kept["Format"]).get("inputs") or {}
+    streams = str(inputs.get("cloudWatchStreamingEnabled", True)).lower() == "true"
+    return str(inputs.get("cloudWatchLogGroupName") or "") if streams else ""
+
+
+def place() -> str:
+    """Where the region's sessions are had; empty until the automation room has said."""
+    return _PLACES.get(emulator.region(), "")
+
+
+def _report_place(data: Mapping[str, Json]) -> Json:
+    _PLACES[emulator.region()] = str(data["url"])
+    return Unchanged({})
+
+
+def _report(data: Mapping[str, Json]) -> Json:
+    """The other end asks: for who begins, whether the token is the session's; later, whether it goes on."""
+    record = SESSIONS.get(str(data["id"]))
+    if record is None or ("token" in data and data["token"] != record["_Token"]):
+        raise ServiceError("AccessDeniedException", "The token is not that of a session.")
+    if "token" in data and record["Status"] != "Connected":
+        raise ServiceError("AccessDeniedException", f"The session is {record['Status'].lower()}.")
+    names = {"status": "Status", "target": "Target", "owner": "Owner", "log": "_Log"}
+    return Unchanged({name: record[field] for name, field in names.items()})
 
 
 def _terminate(request: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -101,5 +135,8 @@ def _user_id(arn: str) -> str:
 
 
 SESSIONS = emulator.new_table("ssm_sessions")
+_PLACES: dict[str, str] = {}
+_NOWHERE = "ws://session.invalid/v1/data-channel/"
+REPORTS = {"ssm.sessions": _report_place, "ssm.session": _report}
 RIGHTS = {"ssm:StartSession": _may_start, "ssm:TerminateSession": _may_end}
 ACTIONS = {"StartSession": _start, "TerminateSession": _terminate, "DescribeSessions": _describe}
