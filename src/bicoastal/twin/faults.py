@@ -274,9 +274,9 @@ class Faults:
             self._put_cuts()
             faltering, self._faltering = self._faltering, set()
             for region in faltering:
-                for room in self._rooms:
-                    if isinstance(room, Falters):
-                        room.falter(region, Faltering())
+                for balancing in self._rooms:
+                    if isinstance(balancing, Falters):
+                        balancing.falter(region, Faltering())
             self._failing.clear()
             self._put_faults("", ())
             self._all_at_once(*[partial(room.recover, region) for region in lost for room in self._rooms])

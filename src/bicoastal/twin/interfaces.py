@@ -81,6 +81,18 @@ class Measured(Protocol):
         """What has happened since the last time; asked once each CloudWatch minute (60 s by the twin's pace)."""
 
 
+@dataclass(frozen=True)
+class Faltering:
+    """How a region's load balancers answer while they are there, but badly. Seconds are real ones."""
+
+    slow_s: float = 0.0
+    """How much later answers come."""
+    slow_percent: int = 100
+    """Of all requests, those of health checkers too."""
+    fail_percent: int = 0
+    """Of all requests: they are answered 503."""
+
+
 class Losable(Protocol):
     """A room whose hosts can be taken away, region by region."""
 

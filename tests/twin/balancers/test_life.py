@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.balancers import envoy
 from bicoastal.twin.home import Home
-from bicoastal.twin.interfaces import admits_everything
+from bicoastal.twin.interfaces import Faltering, admits_everything
 from bicoastal.twin.pace import FAST
 from tests.twin.balancers.conftest import HOME, Bench, fixed, forward, start, until
 
@@ -183,3 +184,26 @@ def test_one_that_does_not_run_says_why(home: Home) -> None:
     with pytest.raises(SystemFault, match="balancer us-east-1/web"):
         made.start()
     assert made.pid is None
+
+
+def test_one_that_falters_is_slow_or_fails_by_its_share_until_it_does_not(bench: Bench) -> None:
+    """Also after its process has ended and was started again: it is the load balancer that falters."""
+    balancer = bench.balancer()
+    bench.listener(balancer, fixed("ok"))
+    assert bench.answers(balancer).body == "ok"
+    bench.balancers.falter(HOME, Faltering(fail_percent=100))
+    assert bench.ask(balancer).status == 503
+    before = pid_of(bench, balancer)
+    assert before
+    os.kill(before, signal.SIGKILL)
+    until(lambda: pid_of(bench, balancer) not in (None, before), "it is started again")
+    assert bench.answers(balancer).status == 503
+    bench.balancers.falter(HOME, Faltering(fail_percent=50))
+    seen = [bench.ask(balancer).status for _ in range(60)]
+    assert 10 < seen.count(503) < 50, "a half, by dice"
+    bench.balancers.falter(HOME, Faltering(slow_s=0.4))
+    began = time.monotonic()
+    assert bench.ask(balancer).status == 200
+    assert time.monotonic() - began >= 0.4
+    bench.balancers.falter(HOME, Faltering())
+    assert {bench.ask(balancer).status for _ in range(20)} == {200}

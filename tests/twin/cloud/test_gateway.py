@@ -143,3 +143,27 @@ def test_a_slow_call_is_answered_late_and_others_are_not(cloud: Cloud, account: 
     assert time.monotonic() - begun >= 0.5
     with pytest.raises(urllib.error.HTTPError):
         _fail(cloud, kind="slow")
+
+
+def test_a_share_of_the_calls_fails_by_dice_whose_seed_is_given(cloud: Cloud, account: Account) -> None:
+    def seen(seed: int) -> list[bool]:
+        ask(cloud.endpoint, "faults", [])
+        _fail(cloud, kind="throttle", service="sns", share=0.5, seed=seed)
+        found = []
+        for _ in range(24):
+            try:
+                account.client("sns", HOME).list_topics()
+                found.append(True)
+            except ClientError:
+                found.append(False)
+        return found
+
+    one = seen(1)
+    assert 4 < sum(one) < 20
+    assert seen(1) == one, "the same calls meet the same faults"
+    assert seen(2) != one
+
+
+def test_a_share_that_is_none_is_refused(cloud: Cloud) -> None:
+    with pytest.raises(urllib.error.HTTPError):
+        _fail(cloud, kind="throttle", share=1.5)

@@ -22,7 +22,7 @@ from bicoastal.twin.balancers.desired import Balancer, Group, Listener, Target
 from bicoastal.twin.balancers.envoy import Envoy
 from bicoastal.twin.balancers.health import INITIAL, Checker, Probe, State, TargetKey
 from bicoastal.twin.ground import Ground
-from bicoastal.twin.interfaces import INTERNET, Admits, balancer_name, instance_name
+from bicoastal.twin.interfaces import INTERNET, Admits, Faltering, balancer_name, instance_name
 
 _FREE_S = 5.0
 _BRIEF_S = 1.0
@@ -122,6 +122,11 @@ class Running:
                 self._envoy.kill()
             else:
                 self._envoy.freeze()
+
+    def falter(self, how: Faltering) -> None:
+        """Answer so from now on, also after a new start. Raises OSError where it cannot be told."""
+        with self._lock:
+            self._envoy.set_runtime(listeners.faltering(how))
 
     def recover(self) -> None:
         """As after a power cut. Raises SystemFault when it does not start."""

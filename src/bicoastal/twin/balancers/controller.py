@@ -23,7 +23,7 @@ from bicoastal.twin.balancers.envoy import REQUESTS, find_program
 from bicoastal.twin.balancers.health import Checker
 from bicoastal.twin.balancers.traffic import Log, Minute
 from bicoastal.twin.ground import Ground
-from bicoastal.twin.interfaces import Admits, How, Measurement, admits_everything, balancer_name
+from bicoastal.twin.interfaces import Admits, Faltering, How, Measurement, admits_everything, balancer_name
 
 Key = tuple[str, str]
 """Region and ARN."""
@@ -104,6 +104,14 @@ class Balancers:
             # What does not start is tried again by the loop, which also shows why.
             with contextlib.suppress(SystemFault):
                 watched.running.recover()
+
+    def falter(self, region: str, how: Faltering) -> None:
+        """Its load balancers answer so. Raises SystemFault where one cannot be told."""
+        for watched in self._of(region):
+            try:
+                watched.running.falter(how)
+            except OSError as error:
+                raise SystemFault(f"{watched.running.name} cannot be made to falter: {error}") from error
 
     def close(self) -> None:
         """End all of them."""

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Envoy:
         (self.folder / REQUESTS).unlink(missing_ok=True)
         self._process: Process | None = None
         self._written: dict[str, str] = {}
+        self._runtime: dict[str, int] = {}
 
     @property
     def log(self) -> Path:
@@ -117,6 +119,12 @@ class Envoy:
         """Let it make a new file of the log after the old one was renamed. Raises OSError."""
         self.ask("POST", "/reopen_logs")
 
+    def set_runtime(self, values: Mapping[str, int]) -> None:
+        """What its filters ask for from now on, after every start too. Raises OSError."""
+        self._runtime = dict(values)
+        if self.pid is not None:
+            self.ask("POST", "/runtime_modify?" + "&".join(f"{name}={value}" for name, value in values.items()))
+
     def open_connections(self) -> int:
         """Clients' connections that are open now. Raises OSError."""
         found = self.ask("GET", "/stats?filter=^http.[0-9]*.downstream_cx_active")
@@ -166,6 +174,12 @@ class Envoy:
             "dynamic_resources": {
                 "lds_config": source("listeners.json"),
                 "cds_config": source("clusters.json"),
+            },
+            "layered_runtime": {
+                "layers": [
+                    {"name": "at the start", "static_layer": self._runtime},
+                    {"name": "since", "admin_layer": {}},
+                ]
             },
             "stats_config": {
                 "stats_matcher": {"inclusion_list": {"patterns": [{"suffix": name} for name in _STATISTICS]}},

@@ -16,6 +16,7 @@ from bicoastal.twin.balancers import tls, waf
 from bicoastal.twin.balancers.desired import Balancer, Group, Listener
 from bicoastal.twin.balancers.envoy import REQUESTS
 from bicoastal.twin.balancers.routes import SOURCE_HEADER, TYPE, cluster_of
+from bicoastal.twin.interfaces import Faltering
 from bicoastal.twin.pace import Pace
 
 Json = Any
@@ -23,6 +24,9 @@ Json = Any
 CONNECT_S = 10.0
 """In which a target takes a connection, or ALB answers 504 (Application Load Balancers guide, "HTTP 504")."""
 _MANY = 1_000_000
+_SLOW_PERCENT, _SLOW_MS, _FAIL_PERCENT = (
+    f"twin.faltering.{name}" for name in ("slow_percent", "slow_ms", "fail_percent")
+)
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 _LOG = {
     "at": "%START_TIME(%s.%6f)%",
@@ -112,6 +116,7 @@ def _manager(balancer: Balancer, wanted: Listener, pace: Pace, folder: Path) -> 
         "local_reply_config": {"mappers": list(_own_replies())},
         "http_filters": [
             *waf.filters(balancer, pace),
+            _faltering(),
             {
                 "name": "envoy.filters.http.stateful_session",
                 "typed_config": {
@@ -127,6 +132,32 @@ def _manager(balancer: Balancer, wanted: Listener, pace: Pace, folder: Path) -> 
             },
         ],
         "access_log": [_log(wanted.port, folder)],
+    }
+
+
+def _faltering() -> Json:
+    """Does nothing until it is told to by `faltering`: no listener is changed for it, and no connection is lost."""
+    never = {"numerator": 0, "denominator": "HUNDRED"}
+    return {
+        "name": "envoy.filters.http.fault",
+        "typed_config": {
+            "@type": TYPE + "envoy.extensions.filters.http.fault.v3.HTTPFault",
+            "delay": {"fixed_delay": "1s", "percentage": never},
+            "abort": {"http_status": 503, "percentage": never},
+            "delay_percent_runtime": _SLOW_PERCENT,
+            "delay_duration_runtime": _SLOW_MS,
+            "abort_percent_runtime": _FAIL_PERCENT,
+        },
+    }
+
+
+def faltering(how: Faltering) -> dict[str, int]:
+    """The same as Envoy's runtime has it."""
+    slow_ms = round(how.slow_s * 1000)
+    return {
+        _SLOW_PERCENT: how.slow_percent if slow_ms else 0,
+        _SLOW_MS: max(slow_ms, 1),
+        _FAIL_PERCENT: how.fail_percent,
     }
 
 

@@ -2,7 +2,7 @@
 
 A fault names a region, a service and an action, each `*` for any, and what happens to their calls: the connection is
 reset (`refuse`), no answer comes (`hang`), it comes late (`slow`), or it is an error that AWS gives (`throttle`,
-`unavailable`). A failover is judged
+`unavailable`). It can meet a share of the calls alone, by dice whose seed is given. A failover is judged
 by what this place saw, not by what the failover says of itself (design D4).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import socket
 import struct
@@ -57,6 +58,10 @@ class Fault:
     seconds: float | None = None
     """How long a `hang` lasts until the connection is reset (None: until the caller gives up or the fault is lifted),
     and how late a `slow` one is forwarded."""
+    share: float = 1.0
+    """Of the calls that it covers: each meets it with this probability."""
+    seed: int = 0
+    """Of the dice: the same calls in the same order meet the same faults."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a kind that does not exist, and for a slow one without its time."""
@@ -64,6 +69,8 @@ class Fault:
             raise ValueError(f"{self.kind!r} is no fault: give refuse, hang, slow, throttle or unavailable")
         if self.kind == "slow" and self.seconds is None:
             raise ValueError("a slow fault needs its seconds")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"a share of {self.share:g} is none: give one from 0 to 1")
 
     def covers(self, call: Identity) -> bool:
         """Whether the call meets it."""
@@ -110,6 +117,7 @@ class Gateway:
         self._token = token
         self._file = file
         self._faults: tuple[Fault, ...] = ()
+        self._dice: dict[Fault, random.Random] = {}
         self._lifted = asyncio.Event()
         self._calls: deque[Seen] = deque(maxlen=KEPT_CALLS)
         self._number = 0
@@ -131,7 +139,7 @@ class Gateway:
             if await self._forward(scope, body, receive, send) == "ok" and changes_state(call.action):
                 CHANGES.bump()
             return
-        fault = next((fault for fault in self._faults if fault.covers(call)), None)
+        fault = next((fault for fault in self._faults if fault.covers(call) and self._falls_on(fault)), None)
         try:
             if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.seconds or 0.0)
@@ -269,8 +277,16 @@ class Gateway:
         except (ServiceError, TypeError, ValueError) as error:
             await _json(send, 400, {"error": str(error)})
 
+    def _falls_on(self, fault: Fault) -> bool:
+        return fault.share >= 1 or self._dice[fault].random() < fault.share
+
     def _put_faults(self, wanted: Any) -> None:
         self._faults = tuple(Fault(**item) for item in wanted)
+        # A fault that stays keeps its dice: another that is added does not begin them anew.
+        self._dice = {
+            fault: self._dice.get(fault) or random.Random(fault.seed)  # noqa: S311 - a rehearsal, not a secret
+            for fault in self._faults
+        }
         self._lifted.set()
         self._lifted = asyncio.Event()
 
