@@ -2,7 +2,7 @@
 
 They belong to nobody who could spare them: they ask all the time, a row is sent again with its id until somebody has
 acknowledged it, and each attempt becomes a line of the ledger. The process ends when its standard input does, and so
-with whoever started it, however that one ended.
+with whoever started it, however that one ended. A number on a line there says how many of a crowd are present.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Plan:
     """Between two beginnings of one user's requests."""
     patience_s: float
     seed: int
+    crowd: bool = False
+    """They come and go: nobody is present at first."""
 
     def write(self, path: Path) -> None:
         """For the process to read."""
@@ -77,8 +79,11 @@ async def run(plan: Plan) -> None:
     """All users, until standard input ends."""
     context = trust(plan.certificate)
     with Path(plan.ledger).open("a", buffering=1) as ledger:
-        tasks = [asyncio.create_task(_Person(plan, user, context, ledger).live()) for user in plan.users]
-        await asyncio.to_thread(sys.stdin.read)
+        people = [_Person(plan, user, context, ledger) for user in plan.users]
+        tasks = [asyncio.create_task(person.live()) for person in people]
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            for number, person in enumerate(people):
+                person.come_or_go(here=number < int(line))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -94,13 +99,24 @@ class _Person:
         self._dice = random.Random(f"{plan.seed}/{user.name}")  # noqa: S311 - a rehearsal, not a secret
         where = Where(user.asks, plan.resolver, user.address, plan.port, plan.certificate, plan.patience_s)
         self._browser = Browser(where, context)
+        self._here = asyncio.Event()
+        self.come_or_go(here=not plan.crowd)
+
+    def come_or_go(self, *, here: bool) -> None:
+        """Whether he asks; who goes ends what he has begun."""
+        if here:
+            self._here.set()
+        else:
+            self._here.clear()
 
     async def live(self) -> None:
         """Ask for ever."""
-        await asyncio.sleep(self._dice.random() * self._plan.period_s)
         count = 0
         try:
             while True:
+                if not count or not self._here.is_set():
+                    await self._here.wait()
+                    await asyncio.sleep(self._dice.random() * self._plan.period_s)
                 begun = time.monotonic()
                 if self._user.kind == WRITE:
                     await self._write()

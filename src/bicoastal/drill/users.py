@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -24,8 +25,9 @@ _HTTPS = 443
 _END_S = 5.0
 _ROLES = {READ: "reader", WRITE: "writer"}
 _CROWD_FROM = 50
-"""The first address of a crowd's, and the next crowd's so many later."""
-_CROWD_MOST = 40
+"""The first address of a crowd's within its coast's network."""
+_CROWD_MOST = 150
+_CROWD_PERIOD_S = 1.0
 
 
 class Users:
@@ -40,7 +42,6 @@ class Users:
             for coast in ground.regions
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._crowds: list[str] = []
         self._reader = Reader(Path(plan.ledger) for plan in self._plans.values())
 
     @property
@@ -62,34 +63,50 @@ class Users:
         for coast in self._plans:
             self._start(coast)
 
-    def crowd(self, coast: str, people: int, period_s: float) -> None:
-        """So many more readers of pages near a coast, in a process of their own, each asking once in `period_s`.
+    def crowd(self, coast: str, people: int) -> None:
+        """So many readers of pages are there beside the users of a coast from now on, each asking once a second.
 
-        Raises ValueError for more than a process has room for, or where there are too many crowds.
+        Raises ValueError for more than a coast has room for.
         """
-        if people > _CROWD_MOST or len(self._crowds) >= 4:
-            raise ValueError(f"a crowd has {_CROWD_MOST} people at most, and there are four of them")
-        name = f"crowd {len(self._crowds) + 1} near {coast}"
-        first = _CROWD_FROM + len(self._crowds) * _CROWD_MOST
+        if not 0 <= people <= _CROWD_MOST:
+            raise ValueError(f"a crowd has {_CROWD_MOST} people at most")
+        name = f"crowd near {coast}"
+        if name not in self._processes:
+            self._gather(coast, name)
+        stream = self._processes[name].stdin
+        if stream is None:
+            raise RuntimeError(f"nobody can speak to the {name}")
+        try:
+            stream.write(f"{people}\n".encode())
+            stream.flush()
+        except OSError as error:
+            raise SystemFault(f"the {name} has ended: {error}") from error
+
+    def _gather(self, coast: str, name: str) -> None:
+        """The process of a crowd; nobody of it is present yet."""
         network = self._ground.addresses.users(coast)
         users = [
-            User(f"{number} of {name}", PAGE, str(network[first + number]), self._domain)
-            for number in range(1, people + 1)
+            User(f"{number} of the {name}", PAGE, str(network[_CROWD_FROM + number]), self._domain)
+            for number in range(1, _CROWD_MOST + 1)
         ]
         ledger = self._folder / f"{name}.jsonl"
-        self._plans[name] = _around(self._ground, coast, users, ledger, period_s=period_s, seed=self._seed)
-        self._crowds.append(name)
+        plan = _around(self._ground, coast, users, ledger, period_s=_CROWD_PERIOD_S, seed=self._seed)
+        self._plans[name] = replace(plan, crowd=True)
         self._reader.add(ledger)
         self._start(name)
-
-    def disperse(self) -> None:
-        """The crowds leave."""
-        self._end([self._processes.pop(name) for name in self._crowds if name in self._processes])
 
     def stop(self) -> None:
         """They leave, and the ledgers are complete."""
         processes, self._processes = self._processes, {}
-        self._end(list(processes.values()))
+        for process in processes.values():
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in processes.values():
+            try:
+                process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(_END_S)
 
     def _start(self, name: str) -> None:
         file = self._folder / f"{name}.json"
@@ -101,17 +118,6 @@ class Users:
                 stdout=log,
                 stderr=log,
             )
-
-    def _end(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
-        for process in processes:
-            if process.stdin is not None:
-                process.stdin.close()
-        for process in processes:
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(_END_S)
 
     def __enter__(self) -> Users:
         """They begin."""
