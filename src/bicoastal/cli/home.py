@@ -25,6 +25,11 @@ def chosen(folder: Path | None) -> Home:
     return Home((folder or default_folder()).absolute())
 
 
+def console_key(home: Home) -> Path:
+    """Where the console of a twin keeps what opens it."""
+    return home.root / "console.json"
+
+
 def running_twin(home: Home) -> Announcement:
     """What the twin there tells. Raises Refused where none runs."""
     found = running(home)

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "show what runs here, and where",
     "env": "print the variables that point any AWS tool here",
     "logs": "print what the programs here have said",
+    "console": "show a deployment in a browser",
     "drill": "rehearse a loss here, and report what it cost",
     "failover": "make the surviving region the primary one",
     "switchover": "move the primary to the other region, losing nothing",

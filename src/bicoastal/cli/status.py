@@ -16,9 +16,10 @@ import click
 from bicoastal.aws.session import Session
 from bicoastal.cfn.manifest import StackEntry
 from bicoastal.cli.access import armed_data, told_armed
-from bicoastal.cli.home import chosen, home_option
+from bicoastal.cli.home import chosen, console_key, home_option
 from bicoastal.cli.operating import subject_of
 from bicoastal.cli.package import composed, session
+from bicoastal.console.key import Key
 from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.deploy.package import Package
 from bicoastal.deploy.survey import Views, look
@@ -66,7 +67,7 @@ def command(context: click.Context, spec: Path | None, folder: Path | None, *, d
     if form == "json":
         click.echo(json.dumps(_as_json(twin, what, views, drifts, standing), indent=2))
     else:
-        _print(twin, what, views, drifts)
+        _print(home, twin, what, views, drifts)
         for line, color in told(standing):
             click.secho(line, fg=color or None)
     unseen = what is not None and len(views) < len(what.manifest.stacks)
@@ -146,11 +147,11 @@ def _as_json(
     }
 
 
-def _print(twin: Announcement | None, what: Package | None, views: Views, drifts: dict[str, Drift]) -> None:
+def _print(home: Home, twin: Announcement | None, what: Package | None, views: Views, drifts: dict[str, Drift]) -> None:
     if twin is not None:
         color = "green" if twin.phase == "up" and not twin.troubles else "yellow"
         click.secho(f"Twin: {twin.phase} (process {twin.pid}, pace {twin.pace}), from {twin.spec}", fg=color)
-        for line in addresses(twin):
+        for line in addresses(twin, home):
             click.echo(line)
         for line in twin.rooms:
             click.echo(f"  {line}")
@@ -232,9 +233,12 @@ def _print_drift(drift: Drift | None) -> None:
         click.secho(f"    unknown: {drift.unknown}", fg="yellow")
 
 
-def addresses(twin: Announcement) -> list[str]:
+def addresses(twin: Announcement, home: Home) -> list[str]:
     """Where everything is, and what to try: a line each."""
     lines = [f"  {region:<12} {url}" for region, url in twin.pages.items()]
+    key = Key.kept(console_key(home)) if twin.console else None
+    if key is not None and key.origin == twin.console:
+        lines.append(f"  {'console':<12} {key.url}    both coasts in a browser")
     host, _, port = twin.resolver.rpartition(":")
     for region, address in twin.users.items():
         lines.append(f"  {'':<12} dig -b {address} @{host} -p {port} {twin.domain}    # as a user near {region}")

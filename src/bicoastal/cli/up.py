@@ -25,6 +25,7 @@ from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.deploy import ending
 from bicoastal.cli.home import chosen, home_option
 from bicoastal.cli.live import Live
+from bicoastal.cli.operating import subject_from
 from bicoastal.cli.package import package
 from bicoastal.cli.progress import Progress
 from bicoastal.cli.status import addresses
@@ -57,11 +58,15 @@ _TOLD_S = 1.0
 @click.option("--pace", type=click.Choice([REAL.name, FAST.name]), default=REAL.name, show_default=True,
               help=f"`fast` divides every interval, timer and TTL by {FAST.factor:g}.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8443, show_default=True, help="Of the pages; 0: any.")
+@click.option("--console/--no-console", default=True, show_default=True, help="Show it in a browser, too.")
+@click.option("--reports", type=click.Path(path_type=Path, file_okay=False),
+              help="The folder of drills' reports that the console opens; by default in the twin's.")  # fmt: skip
 @click.option("--detach", is_flag=True, help="Return when it is up, and leave it running; `bicoastal down` ends it.")
 @click.pass_context
 def command(
-    context: click.Context, spec: Path | None, folder: Path | None, pace: str, port: int, *, detach: bool
-) -> None:
+    context: click.Context, spec: Path | None, folder: Path | None, pace: str, port: int, *,
+    console: bool, reports: Path | None, detach: bool,
+) -> None:  # fmt: skip
     """Run both regions here: databases, load balancers, servers, DNS, behind AWS's own API.
 
     Everything is deployed by the same change sets as on AWS. What was there before goes on: databases keep their rows.
@@ -69,20 +74,25 @@ def command(
     home = chosen(folder)
     file = _spec_file(home, spec)
     wanted = load(file)
+    reports = (reports or home.root / "reports").absolute() if console else None
     if detach:
-        context.exit(_detached(home, file, pace, port))
-    context.exit(_Up(home, file, wanted, Pace.named(pace), port).run())
+        context.exit(_detached(home, file, pace, port, reports))
+    context.exit(_Up(home, file, wanted, Pace.named(pace), port, reports).run())
 
 
 class _Up:
     """One run in the foreground."""
 
-    def __init__(self, home: Home, file: Path, spec: Spec, pace: Pace, port: int) -> None:
+    def __init__(  # noqa: PLR0917 - as many as there are options
+        self, home: Home, file: Path, spec: Spec, pace: Pace, port: int, reports: Path | None
+    ) -> None:
+        """With no folder for reports there is no console."""
         self._home = home
         self._file = file
         self._spec = spec
         self._pace = pace
         self._port = port
+        self._reports = reports
         self._begun = time.monotonic()
         self._stop = threading.Event()
         self._said = Announcement(os.getpid(), "starting", pace.name, str(file), domain=spec.domain.name)
@@ -110,20 +120,39 @@ class _Up:
         self._tell(twin, phase="deploying")
         problem = self._deploy(twin) or self._pages(twin)
         give_back()
-        self._tell(twin, phase="up" if not problem else "not deployed")
         if problem:
             click.secho(problem, fg="red", err=True)
             click.echo(f"The rest runs on, to be looked at: `bicoastal status`, `bicoastal logs`.{self._home_hint()}")
         else:
             click.secho(f"Both regions are up after {time.monotonic() - self._begun:.1f} s.", fg="green")
-        for line in addresses(self._said):
-            click.echo(line)
-        click.echo("`bicoastal down` ends it; in the foreground, Ctrl-C does.")
-        with Live() as live:
+        with self._console(twin) as console, Live() as live:
+            self._tell(twin, console=console)
+            for line in addresses(self._said, self._home):
+                click.echo(line)
+            click.echo("`bicoastal down` ends it; in the foreground, Ctrl-C does.")
+            # Whoever waits for this phase has read the lines above.
+            self._tell(twin, phase="up" if not problem else "not deployed")
             while not self._stop.wait(_TOLD_S):
                 self._tell(twin)
                 live.show(self._said)
         return 0
+
+    @contextlib.contextmanager
+    def _console(self, twin: Twin) -> Iterator[str]:
+        """The console's origin while it serves; empty where it is not wanted."""
+        if self._reports is None:
+            yield ""
+            return
+        from bicoastal.cli.watched import twin_console  # noqa: PLC0415 - only who wants one pays for it
+
+        try:
+            console = twin_console(self._home, self._file, subject_from(self._spec), twin, self._reports)
+        except SystemFault as fault:
+            click.secho(f"There is no console: {fault}", fg="yellow", err=True)
+            yield ""
+            return
+        with console:
+            yield console.key.origin
 
     def _deploy(self, twin: Twin) -> str:
         """By the AWS API, like anybody; returns what went wrong, or nothing."""
@@ -234,7 +263,7 @@ def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _detached(home: Home, file: Path, pace: str, port: int) -> int:
+def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None) -> int:
     """Start it in the background and wait until it is up; returns the exit code."""
     if running(home) is not None:
         raise SystemFault(
@@ -242,10 +271,11 @@ def _detached(home: Home, file: Path, pace: str, port: int) -> int:
         )
     log = home.log("up")
     command = [sys.executable, "-m", "bicoastal.cli", "up", *("--spec", str(file)), *("--home", str(home.root))]
+    console = ("--no-console",) if reports is None else ("--reports", str(reports))
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [*command, "--pace", pace, "--port", str(port)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,
+            [*command, "--pace", pace, "--port", str(port), *console],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     position, end = 0, time.monotonic() + DETACHED_S
     while True:

@@ -44,6 +44,8 @@ class Announcement:
     """A line for each controller."""
     troubles: Sequence[str] = ()
     """What keeps things from being as they should be."""
+    console: str = ""
+    """Origin of the console in a browser; empty where there is none. What opens it is kept where this user alone reads."""
     at: float = 0.0
     """Seconds since the epoch."""
 
