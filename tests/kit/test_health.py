@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -65,3 +67,28 @@ def test_an_instance_that_joins_by_scaling_is_awaited_by_nobody(instance: Instan
     assert done.returncode == 1, "the application never answered, and that is what it says"
     assert "within 0.5 s" in done.stderr
     assert "signaled" not in done.stderr
+
+
+def test_one_that_answers_later_than_the_balancer_waits_is_a_failure(instance: Instance) -> None:
+    instance.change(application={"health_timeout_s": 0.1})
+
+    class Late(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(0.4)
+            with contextlib.suppress(OSError):
+                self.send_response(200)
+                self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", instance.settings["application"]["port"]), Late) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        done = instance.kit("signal")
+        server.shutdown()
+        thread.join(5)
+
+    assert done.returncode == 1
+    assert "last: timed out" in done.stderr
+    assert "--status FAILURE" in instance.aws.calls[-1]

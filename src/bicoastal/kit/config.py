@@ -30,6 +30,8 @@ class Application:
     version: str
     port: int
     health_path: str
+    health_timeout_s: float = 5.0
+    """For an answer: as the load balancer has it, or a version that is too slow for that would pass here."""
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Environment variable to the ARN of the secret that holds its value."""

@@ -12,8 +12,6 @@ from bicoastal.kit.aws_cli import AwsCli
 from bicoastal.kit.config import Config
 from bicoastal.kit.errors import ConfigurationError
 
-_LOOK_TIMEOUT_S = 5.0
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,7 +40,8 @@ def wait_healthy(
     """Ask until the path answers 200. The reason of a failure is what the last look saw."""
     begun = clock()
     while True:
-        seen = look(config.loopback, config.application.port, config.application.health_path)
+        mine = config.application
+        seen = look(config.loopback, mine.port, mine.health_path, mine.health_timeout_s)
         spent = clock() - begun
         if seen is None:
             return Outcome(True, f"{config.application.health_path} answered 200 after {spent:.1f} s")
@@ -52,9 +51,9 @@ def wait_healthy(
         pause(config.intervals.health)
 
 
-def look(host: str, port: int, path: str) -> str | None:
+def look(host: str, port: int, path: str, timeout_s: float) -> str | None:
     """One look; None is a 200, else what was seen."""
-    connection = http.client.HTTPConnection(host, port, timeout=_LOOK_TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"User-Agent": "bicoastal-kit"})
         status = connection.getresponse().status

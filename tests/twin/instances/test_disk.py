@@ -121,7 +121,11 @@ def test_what_cloud_init_cannot_read(data: bytes, said: str) -> None:
 
 
 def test_the_kits_intervals_follow_the_pace_but_not_below_what_is_of_use() -> None:
-    given = {"signal": {"stack": "s", "resource": "Fleet", "deadline_s": 420}, "intervals": {"isolation": 30}}
+    given = {
+        "application": {"health_timeout_s": 4},
+        "signal": {"stack": "s", "resource": "Fleet", "deadline_s": 420},
+        "intervals": {"isolation": 30},
+    }
     real = local_settings(given, listen="127.16.1.1", resolver="127.16.0.2:10053", pace=REAL)
     assert real["intervals"]["isolation"] == 30
     assert real["intervals"]["tick"] == 1
@@ -129,4 +133,5 @@ def test_the_kits_intervals_follow_the_pace_but_not_below_what_is_of_use() -> No
     fast = local_settings(given, listen="127.16.1.1", resolver="127.16.0.2:10053", pace=FAST)
     assert fast["intervals"]["isolation"] == 30 / FAST.factor
     assert fast["intervals"]["tick"] == 0.1
+    assert fast["application"] == {"health_timeout_s": 4 / FAST.factor}, "as the load balancer's own"
     assert (fast["listen"], fast["metrics"]) == ("127.16.1.1", {"host": "127.16.1.1", "port": 8125})

@@ -3,6 +3,10 @@
 A Route 53 check on an alarm reads the metric itself, with the alarm's threshold, periods and statistic: no metric
 math, no M-of-N, no percentile. It keeps what it read when it was made, so an alarm that changes must change its
 name: names end in a hash of the definition and in the target group's number.
+
+Load is counted in requests of the whole region, against what its largest fleet can take. Requests per instance would
+remember the minutes before the fleet had grown: two instances that were swamped would send everybody away as soon as
+six are there, though six have room.
 """
 
 from __future__ import annotations
@@ -50,9 +54,9 @@ def capacity(stack: Stack, balancer: Balancer, fleet_name: Value, *, topic: Valu
 
 
 def quiet_limit(spec: Spec, region: str, percent: int) -> int:
-    """Requests per target and minute below which a slice has room, the probes at the fleet's maximum included."""
-    users = spec.regions[region].at_capacity.requests_per_minute * percent / 100
-    return ceil(users + PROBES_PER_MINUTE / spec.instances.max)
+    """Requests of a region and minute below which a slice has room in its largest fleet, probes included."""
+    users = spec.regions[region].at_capacity.requests_per_minute * spec.instances.max * percent / 100
+    return ceil(users) + PROBES_PER_MINUTE
 
 
 def _at_maximum(stack: Stack, fleet_name: Value, topic: Value) -> Output:
@@ -85,14 +89,14 @@ def _quiet(stack: Stack, number: int, percent: int, balancer: Balancer) -> Outpu
     threshold = stack.setting(
         f"QuietLimit{number}",
         limits,
-        f"Requests per instance and minute, probes included, below which slice {number} of the region's users is "
-        "served here.",
+        f"Requests a minute, probes included, below which slice {number} of the region's users is served here: what "
+        "the largest fleet can take.",
         type_="Number",
         MinValue=1,
     )
     definition = {
         "Namespace": "AWS/ApplicationELB",
-        "MetricName": "RequestCountPerTarget",
+        "MetricName": "RequestCount",
         "Statistic": "Sum",
         "Period": 60,
         "EvaluationPeriods": QUIET_MINUTES,

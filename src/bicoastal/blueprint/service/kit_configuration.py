@@ -8,6 +8,7 @@ from typing import Any
 
 from bicoastal.blueprint.names import witness_name
 from bicoastal.blueprint.ports import GATE
+from bicoastal.blueprint.service.balancer import HEALTH_TIMEOUT_S
 from bicoastal.blueprint.service.units import ROOT, SIGNAL_DEADLINE_S
 from bicoastal.blueprint.service.user_data import literal
 from bicoastal.spec.model import Spec
@@ -50,6 +51,7 @@ def kit_configuration(
             "version": application_version,
             "port": spec.app.port,
             "health_path": spec.app.health_path,
+            "health_timeout_s": HEALTH_TIMEOUT_S,
             "environment": {name: literal(value) for name, value in spec.app.environment.items()},
             "secrets": dict(application_secrets),
         },

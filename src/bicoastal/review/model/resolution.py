@@ -30,7 +30,7 @@ class Situation:
     at_maximum: frozenset[str] = frozenset()
     """Regions whose fleets cannot grow."""
     load: Mapping[str, float] = field(default_factory=dict)
-    """Requests per target and minute by region; absent: few."""
+    """Requests per target of the largest fleet and minute, by region; absent: few."""
 
 
 @dataclass
@@ -52,6 +52,15 @@ class _View:
             yield self._depth <= _MAX_DEPTH
         finally:
             self._depth -= 1
+
+
+def load_limit(alarm: Alarm, maximum: int) -> float | None:
+    """Requests per target of the largest fleet and minute at which an alarm changes; None where it watches no load."""
+    if alarm.threshold is None:
+        return None
+    if alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget"):
+        return alarm.threshold
+    return alarm.threshold / maximum if alarm.watches("AWS/ApplicationELB", "RequestCount") else None
 
 
 class Resolution:
@@ -215,6 +224,8 @@ class Resolution:
             value = float(self._maximum if region in situation.at_maximum else self._maximum - 1)
         elif metric.name == "RequestCountPerTarget":
             value = situation.load.get(region, 1.0)
+        elif metric.name == "RequestCount":
+            value = situation.load.get(region, 1.0) * self._maximum
         else:
             return None
         return compare(value, alarm.operator, alarm.threshold)

@@ -6,7 +6,7 @@ from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
 from bicoastal.review.model.network import ANYWHERE, Kind
-from bicoastal.review.model.resolution import Situation
+from bicoastal.review.model.resolution import Situation, load_limit
 from bicoastal.review.model.service import Balancer, Fleet, forwards
 from bicoastal.review.verdict import Judgement, number, same, where
 
@@ -247,10 +247,11 @@ def _limits(case: Case, region: str) -> list[float]:
     found = []
     for check in case.names.checks:
         alarm = case.resolution.alarm_of(check)
-        if alarm is None or alarm.threshold is None or alarm.resource.region != region:
+        if alarm is None or alarm.resource.region != region:
             continue
-        if alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget") and not list(case.signals.unpublished(alarm)):
-            found.append(alarm.threshold)
+        limit = load_limit(alarm, case.demand.fleet_max)
+        if limit is not None and not list(case.signals.unpublished(alarm)):
+            found.append(limit)
     return sorted(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bicoastal.review.case import Case
+from bicoastal.review.model.resolution import load_limit
 from bicoastal.review.model.service import Fleet
 from bicoastal.review.model.signals import Alarm
 from bicoastal.review.rows.m04_scaling import policies
@@ -52,12 +53,11 @@ def _delay(alarm: Alarm) -> float:
 def _order(case: Case, judgement: Judgement, region: str, grows: list[Alarm]) -> None:
     """Where users can spill over, the limit for that lies above the one for growing."""
     spilling = [
-        (alarm.threshold, alarm)
+        (limit, alarm)
         for check in case.names.checks
         if (alarm := case.resolution.alarm_of(check)) is not None
-        and alarm.threshold is not None
         and alarm.resource.region == region
-        and alarm.watches("AWS/ApplicationELB", "RequestCountPerTarget")
+        and (limit := load_limit(alarm, case.demand.fleet_max)) is not None
     ]
     for alarm in grows:
         trigger = case.trigger(alarm)
@@ -66,6 +66,8 @@ def _order(case: Case, judgement: Judgement, region: str, grows: list[Alarm]) ->
             continue
         lowest, first = min(spilling, key=lambda pair: pair[0])
         if lowest <= grow:
-            judgement.lacks(f"{where(first.resource)} sends users away at {lowest:g}; the fleet grows at {grow:.0f}.")
+            judgement.lacks(f"{where(first.resource)} sends users away at {lowest:.0f}; the fleet grows at {grow:.0f}.")
         else:
-            judgement.found(alarm.resource, f"grows at {grow:.0f} requests; users leave from {lowest:g} on", "Metrics")
+            judgement.found(
+                alarm.resource, f"grows at {grow:.0f} requests; users leave from {lowest:.0f} on", "Metrics"
+            )

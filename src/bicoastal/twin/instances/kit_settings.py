@@ -39,6 +39,9 @@ def local_settings(configuration: Mapping[str, Any], *, listen: str, resolver: s
         "witness": {"resolvers": [resolver]},
         "intervals": {**intervals, "health": min(pace.seconds(float(given.get("health") or 1.0)), _HEALTH_S)},
     }
+    if timeout_s := (configuration.get("application") or {}).get("health_timeout_s"):
+        # As long as the load balancer waits, here as there.
+        found["application"] = {"health_timeout_s": pace.seconds(float(timeout_s))}
     if signal := configuration.get("signal"):
         deadline = pace.seconds(float(signal.get("deadline_s") or 600.0))
         found["signal"] = {"deadline_s": max(deadline, _SHORTEST_DEADLINE_S)}
