@@ -100,10 +100,10 @@ def restore(
         f"{point.id} in {point.region}: {point.instance} as it was {_moment(point.taken)}, {age(point)} ago.",
         err=form == "json",
     )
+    _refuse_meanwhile(calls, subject, point.region, journal.bucket)
     if dry_run:
         click.echo(f"It would become {walk.name}, beside the live database:")
         context.exit(print_plan(Operation.RESTORE, walk.state(), (), PREDICTED))
-    _refuse_meanwhile(calls, subject, point.region, journal.bucket)
     with held(calls, point.region, journal.bucket, f"restore of {point.id}", RESTORE_LOCK):
         try:
             report = walk.run()

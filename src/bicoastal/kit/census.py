@@ -72,10 +72,10 @@ def census(config: Config, aws: AwsCli, host: str, after: int, port: int | None 
     if not _HOST.fullmatch(host) or (host, port) == (config.database.host, config.database.port):
         raise RefusedError(f"{host[:60]!r} is no host of a restored database.")
     credential = aws.credential(config.database.secrets.app, name="app")
-    server = replace(Server.local(config), timeout_s=TABLE_TIMEOUT_S)
+    here = Server.for_operator(config)
     with ExitStack() as stack:
-        restored = stack.enter_context(_reader(replace(server, host=host, port=port), credential))
-        local, unknown = _local(stack, server, credential)
+        restored = stack.enter_context(_reader(replace(here, host=host, port=port), credential))
+        local, unknown = _local(stack, here, credential)
         known = _tables(restored)
         mine = _tables(local) if local is not None else {}
         names = sorted({*known, *mine})
@@ -122,7 +122,9 @@ def _table(
 
 @contextmanager
 def _reader(server: Server, credential: Credential) -> Iterator[Session]:
-    with server.connect(credential, "bicoastal kit census") as session:
+    # Whether it lets anybody in is known in seconds; only reading a table may take long.
+    server.connect(credential, "bicoastal kit census").close()
+    with replace(server, timeout_s=TABLE_TIMEOUT_S).connect(credential, "bicoastal kit census") as session:
         for setting in _SETTINGS:
             session.query(setting)
         yield session
