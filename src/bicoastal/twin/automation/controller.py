@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bicoastal.twin.automation.commands import Invocation
 from bicoastal.twin.automation.execution import Execution
 from bicoastal.twin.automation.schedules import Firing, next_due
+from bicoastal.twin.automation.sessions import Door
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import FindHost
 
@@ -35,6 +36,8 @@ class Automation:
         self._working: dict[Key, Execution | Invocation | Firing] = {}
         self._fired: dict[Key, tuple[float, float]] = {}
         """Schedule to its version and when it was last due: what was observed before that must not fire it again."""
+        self._doors: dict[str, Door] = {}
+        """Of sessions, by region."""
         self._closed = False
 
     def observe(self) -> Mapping[Key, Json]:
@@ -46,7 +49,18 @@ class Automation:
             for item in work["invocations"]:
                 found["invocation", region, f"{item['command']} {item['instance']}"] = item
             found.update({("schedule", region, item["key"]): item for item in work["schedules"]})
+            self._open_door(region, work["sessions"])
         return found
+
+    def _open_door(self, region: str, known: str) -> None:
+        """Have the API name the place where the region's sessions are had."""
+        with self._lock:
+            if self._closed:
+                return
+            if region not in self._doors:
+                self._doors[region] = Door(self._ground, self._find_host, region)
+        if known != self._doors[region].url:
+            self._ground.api.report("ssm.sessions", region, url=self._doors[region].url)
 
     def running(self) -> set[Key]:
         """What is being done."""
@@ -78,6 +92,8 @@ class Automation:
         with self._lock:
             self._closed = True
             working, self._working = list(self._working.values()), {}
+            for door in self._doors.values():
+                door.close()
         ends = [threading.Thread(target=work.close, args=(_CLOSE_S,), daemon=True) for work in working]
         for end in ends:
             end.start()
