@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bicoastal.cfn.emit import to_yaml
@@ -121,11 +121,13 @@ values = st.recursive(
 
 
 @given(st.dictionaries(keys, values, min_size=1))
+@settings(max_examples=50)
 def test_what_is_written_is_what_is_read(document: dict[str, Any]) -> None:
     assert read(to_yaml(document)) == strip_comments(document)
     assert read(to_yaml({"Resources": document})) == {"Resources": strip_comments(document)}
 
 
 @given(st.dictionaries(keys, values, min_size=1))
+@settings(max_examples=50)
 def test_comments_change_nothing(document: dict[str, Any]) -> None:
     assert read(to_yaml(document)) == read(to_yaml(strip_comments(document)))

@@ -174,3 +174,25 @@ def test_nesting_without_end_is_unknown_not_a_crash() -> None:
     for _ in range(5000):
         node = {"Fn::Select": [0, [node]]}
     assert isinstance(evaluator().value(node), Unknown)
+
+
+def test_what_is_made_of_an_undecided_value_has_its_options_made_the_same_way() -> None:
+    undecided = {"Fn::If": ["Open", ["a", "b"], ["c"]]}
+    for expression, options in (
+        ({"Fn::Join": ["-", undecided]}, ("a-b", "c")),
+        ({"Fn::Select": [0, undecided]}, ("a", "c")),
+        ({"Fn::Select": [{"Fn::If": ["Open", 1, 0]}, ["x", "y"]]}, ("y", "x")),
+        ({"Fn::Split": [",", {"Fn::If": ["Open", "p,q", "r"]}]}, (["p", "q"], ["r"])),
+        ({"Fn::FindInMap": ["ByRegion", {"Fn::If": ["Open", "us-east-1", "us-east-1"]}, "Ami"]}, ("ami-east",) * 2),
+    ):
+        found = evaluator().value(expression)
+        assert isinstance(found, Unknown)
+        assert found.options == options
+
+
+def test_options_do_not_multiply_without_end() -> None:
+    expression: Any = ["a", "b"]
+    for _ in range(40):
+        index = {"Fn::If": ["Open", 0, 1]}
+        expression = [{"Fn::Select": [index, expression]}, {"Fn::If": ["Open", "c", "d"]}]
+    assert isinstance(evaluator().value(expression)[0], Unknown)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+from collections.abc import Callable
 from typing import Any
 
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, pieces, scalar_text, text_of
@@ -15,14 +16,38 @@ from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Va
 DYNAMIC = "{{resolve:"
 """Begins a dynamic reference: CloudFormation puts the parameter's or the secret's value in its place."""
 _INSIDE_IDS = (":", "/", "-", ".")
+_MOST_OPTIONS = 32
 _FIELDS = 8
 """An ARN has six fields, its resource up to two more."""
+
+
+def of_each(unknown: Unknown, function: Callable[[Value], Value]) -> Unknown:
+    """What a function makes of something unknown: unknown for the same reason, of each of its options in turn.
+
+    Options of more than `_MOST_OPTIONS` values are dropped: nested, they would multiply without end.
+    """
+    if not unknown.options:
+        return unknown
+    if _options_left(_MOST_OPTIONS, unknown) < 0:
+        return Unknown(unknown.reason)
+    return Unknown(unknown.reason, tuple(function(option) for option in unknown.options))
+
+
+def _options_left(left: int, value: Value) -> int:
+    """How many values may still come after those of `value`; negative where they are too many."""
+    if not isinstance(value, Unknown) or not value.options:
+        return left - 1
+    for option in value.options:
+        left = _options_left(left, option)
+        if left < 0:
+            break
+    return left
 
 
 def join(delimiter: Value, values: Value) -> Value:
     """`Fn::Join`."""
     if isinstance(values, Unknown):
-        return values
+        return of_each(values, lambda option: join(delimiter, option))
     if not isinstance(values, list):
         if isinstance(values, Reference | Text):
             # A list parameter that another stack fills with a single id, or with a text not cut into a list.
@@ -47,7 +72,7 @@ def split(delimiter: Value, text: Value) -> Value:
     at commas, and an id holds none.
     """
     if isinstance(text, Unknown):
-        return text
+        return of_each(text, lambda option: split(delimiter, option))
     if not isinstance(delimiter, str) or not delimiter:
         return Unknown("the delimiter of Fn::Split is not a text")
     if not isinstance(text, str | Text | Reference):
@@ -68,7 +93,9 @@ def split(delimiter: Value, text: Value) -> Value:
 def select(index: Value, values: Value) -> Value:
     """`Fn::Select`."""
     if isinstance(values, Unknown):
-        return values
+        return of_each(values, lambda option: select(index, option))
+    if isinstance(index, Unknown):
+        return of_each(index, lambda option: select(option, values))
     if isinstance(values, str | Text):
         values = split(",", values)
     if not isinstance(values, list):
@@ -76,7 +103,7 @@ def select(index: Value, values: Value) -> Value:
     try:
         position = int(index)
     except (TypeError, ValueError):
-        return index if isinstance(index, Unknown) else Unknown("the index of Fn::Select is not a number")
+        return Unknown("the index of Fn::Select is not a number")
     values = [value for value in values if value is not NO_VALUE]
     if not 0 <= position < len(values):
         return Unknown(f"Fn::Select asks for item {position} of a list of {len(values)}")
@@ -85,8 +112,10 @@ def select(index: Value, values: Value) -> Value:
 
 def cidr(block: Value, count: Value, bits: Value) -> Value:
     """`Fn::Cidr`: sub-blocks of an IPv4 or IPv6 block."""
+    if isinstance(block, Unknown):
+        return of_each(block, lambda option: cidr(option, count, bits))
     if not isinstance(block, str):
-        return block if isinstance(block, Unknown) else Unknown("Fn::Cidr needs a block that is known")
+        return Unknown("Fn::Cidr needs a block that is known")
     try:
         network = ipaddress.ip_network(block)
         wanted, host_bits = int(count), int(bits) if bits is not None else 8
@@ -110,6 +139,8 @@ def encode(text: Value) -> Value:
     """`Fn::Base64`: kept in clear with a mark, since what is inside is what a reader wants to judge."""
     if isinstance(text, str | Text | Reference | Unknown):
         return Encoded(text)
+    if isinstance(text, bool | int | float | Encoded):
+        return Encoded(scalar_text(text))
     return Unknown("Fn::Base64 is given something that is not a text")
 
 
@@ -127,6 +158,8 @@ def decoded(value: Value) -> Value:
 
 def length(values: Value) -> Value:
     """`Fn::Length`."""
+    if isinstance(values, Unknown):
+        return of_each(values, length)
     return len(values) if isinstance(values, list) else Unknown("Fn::Length is given something that is not a list")
 
 
@@ -159,6 +192,8 @@ def as_list(value: Value) -> Value:
     """What a parameter of a list type holds: its text cut at commas."""
     if isinstance(value, str):
         return [item.strip() for item in value.split(",")] if value else []
+    if isinstance(value, Unknown):
+        return of_each(value, as_list)
     return split(",", value) if isinstance(value, Text | Reference) else value
 
 

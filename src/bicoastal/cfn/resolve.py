@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from bicoastal.cfn import functions
@@ -299,17 +300,22 @@ class Evaluator:
     def _find_in_map(self, argument: Any) -> Value:
         if not (isinstance(argument, list) and len(argument) in (3, 4)):
             return Unknown("Fn::FindInMap takes a map and two keys")
-        keys = [self.value(item) for item in argument[:3]]
+        return self._found_in_map([self.value(item) for item in argument[:3]], argument)
+
+    def _found_in_map(self, keys: list[Value], argument: list[Any]) -> Value:
         found: Any = self._mappings
-        for key in keys:
+        for index, key in enumerate(keys):
             if isinstance(key, Unknown):
-                return key
+                return functions.of_each(key, partial(self._with_key, keys, index, argument))
             found = found.get(key if isinstance(key, str) else str(key)) if isinstance(found, Mapping) else None
             if found is None:
                 if len(argument) == 4 and isinstance(argument[3], dict) and "DefaultValue" in argument[3]:
                     return self.value(argument[3]["DefaultValue"])
                 return Unknown(f"the mapping {keys[0]} has nothing at {keys[1]}, {keys[2]}")
         return self.value(found)
+
+    def _with_key(self, keys: list[Value], index: int, argument: list[Any], key: Value) -> Value:
+        return self._found_in_map([*keys[:index], key, *keys[index + 1 :]], argument)
 
     def _stack_output(self, argument: Any) -> Value:
         if not isinstance(argument, dict):

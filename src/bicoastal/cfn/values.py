@@ -114,6 +114,8 @@ def scalar_text(value: Value) -> str | Unknown:
             return "true" if value else "false"
         case int() | float():
             return str(value)
+        case Encoded(text) if isinstance(text, str):
+            return str(value)
         case None:
             return Unknown("null has no text")
         case _:
