@@ -16,6 +16,7 @@ from bicoastal.drill.measure import (
     forgotten,
     heartbeat_ages,
     invented,
+    longest_wait,
     loss,
     moved,
     recovery,
@@ -216,3 +217,19 @@ def test_lists_of_another_region_or_role_or_at_the_same_time_are_not_compared() 
     assert forgotten([before, listed(2.0, region=WEST)], ()) == []
     assert forgotten([before, listed(2.0, replica=True)], ()) == []
     assert forgotten([before, listed(1.005)], ()) == []
+
+
+def test_the_longest_wait_is_between_two_answers_or_up_to_the_end() -> None:
+    def longest(*entries: Entry, until: float = 20.0) -> tuple[float | None, str]:
+        found = longest_wait(entries, READS, EAST, 10.0, until)
+        return found.seconds, found.user
+
+    name = f"reader near {EAST}"
+    assert longest() == (None, "")
+    assert longest(read(11), read(14), read(14.5, "503"), read(19)) == (5.0, name)
+    assert longest(read(18)) == (8.0, name), "from the beginning"
+    assert longest(read(11), read(12, "503")) == (9.0, name), "he is not served any more"
+    assert longest(read(9), read(25)) == (None, ""), "he asked before, and after"
+    other = read(19, user="another")
+    assert longest(*(read(10 + second) for second in range(10)), other) == (9.0, "another")
+    assert longest(read(15, coast=WEST), write(15, "a")) == (None, "")

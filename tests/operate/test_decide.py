@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from bicoastal.operate.decide import Doubt, Progress, lag_at_last_contact, objections, state_of, target_epoch
+from bicoastal.operate.decide import (
+    Doubt,
+    Progress,
+    lag_at_last_contact,
+    objections,
+    rejoin_state,
+    state_of,
+    target_epoch,
+)
+from bicoastal.operate.kit import read
 from bicoastal.operate.sight import Gate, Instance, Kit, Observation, Side
 from bicoastal.operate.transitions import State
 from bicoastal.stacks.view import StackView
@@ -151,3 +160,19 @@ def test_a_primary_that_takes_writes_behind_a_cut_wire_is_alive() -> None:
 )
 def test_the_lag_is_that_of_the_last_contact(ages: list[float], lag: float | None) -> None:
     assert lag_at_last_contact(ages) == lag
+
+
+@pytest.mark.parametrize(("slots", "state"), [
+    ([{"other_region": True, "state": None, "wal_status": "lost"}], State.LISTED),
+    ([{"other_region": True, "state": None, "wal_status": "reserved"}], State.BUILT),
+    # The next generation's slot beside that of the stranded one.
+    ([{"other_region": True, "wal_status": "lost"}, {"other_region": True, "wal_status": "reserved"}], State.BUILT),
+    ([{"other_region": True, "wal_status": "lost"}, {"other_region": True, "state": "streaming"}], State.STREAMING),
+    ([{"other_region": False, "wal_status": "lost"}], State.BUILT),
+    ([], State.BUILT),
+])  # fmt: skip
+def test_a_replica_whose_wal_is_gone_is_built_anew(slots: list[dict[str, object]], state: State) -> None:
+    kit = read({"database": {"role": "primary", "epoch": 1, "slots": slots}}, 0.0)
+    here = Side(EAST, answered=True, instance=replace(REPLICA, source=""), kit=kit)
+    there = west(stacks={"database": stack(DatabaseRole="replica"), "service": stack(DatabaseHost="another")})
+    assert rejoin_state(Observation(here, there, 0.0), Progress()) is state

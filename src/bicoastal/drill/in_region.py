@@ -15,6 +15,11 @@ from bicoastal.drill.users import PATIENCE_S
 from bicoastal.resilience.local_loss import MULTI_AZ, instance_lost
 
 STANDBY_S = 120.0
+APPLICATION_S = 5.0
+"""The sample application's own deadline for a request (`WRITE_DEADLINE_S`, `READ_DEADLINE_S` in its store)."""
+HICCUP_S = APPLICATION_S + PATIENCE_S + 1.0
+"""Whoever is served all the time may wait so long for one answer: the application gives up, he asks again, and the
+machine that all of it runs on takes a second. What does not serve him is there for much longer."""
 _SYNCED = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')"
 
 

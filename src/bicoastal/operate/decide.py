@@ -127,7 +127,8 @@ def rejoin_state(  # noqa: PLR0911 - a line for each state
             return State.LISTED if progress.listed else State.FENCED
         return State.SHUT if there.gate is Gate.CLOSED else State.MOVED
     if here.kit is None or not here.kit.follower:
-        return State.BUILT
+        # A stranded replica was never a primary: nothing to fence or to list. Its gate stays open, for old reads.
+        return State.LISTED if here.kit is not None and here.kit.stranded else State.BUILT
     if not refreshed(observation):
         return State.STREAMING
     if there.gate is not Gate.OPEN or there.parameter("service", "ReadGate") != Gate.OPEN:

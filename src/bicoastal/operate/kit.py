@@ -162,6 +162,7 @@ def read(said: Mapping[str, Any], at: float) -> Kit:
         written_lsn=database.get("written_lsn"),
         snapshot=database.get("snapshot"),
         follower=_followed(database),
+        stranded=_stranded(database),
         at=at,
     )
 
@@ -170,3 +171,11 @@ def _followed(database: Mapping[str, Any]) -> bool | None:
     if database.get("role") != "primary" or database.get("slots") is None:
         return None
     return any(slot.get("other_region") and slot.get("state") == "streaming" for slot in database["slots"])
+
+
+def _stranded(database: Mapping[str, Any]) -> bool | None:
+    """A slot of an earlier generation stays as it is: it takes one that may still be fetched to say no."""
+    if database.get("role") != "primary" or database.get("slots") is None:
+        return None
+    states = [slot.get("wal_status") for slot in database["slots"] if slot.get("other_region")]
+    return bool(states) and all(state == "lost" for state in states)

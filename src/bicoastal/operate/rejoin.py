@@ -171,7 +171,7 @@ class Rejoin(Walk):
     # The next generation.
 
     def _build(self) -> None:
-        seen = self._look(kit_too=False)
+        seen = self._look()
         stack = seen.there.stacks.get("database")
         source = seen.here.instance
         if stack is None or source is None:
@@ -179,8 +179,14 @@ class Rejoin(Walk):
         ready = make_ready(
             self._session, stack.name, stack.region, note=lambda text: self._tell(f"{stack.name} {text}")
         )
-        if ready is None or ready.parameters["DatabaseRole"] == "replica":
+        stranded = seen.here.kit is not None and seen.here.kit.stranded
+        if ready is None or (ready.parameters["DatabaseRole"] == "replica" and not stranded):
             return
+        if stranded and seen.there.instance is not None:
+            self._note(
+                f"{seen.there.instance.identifier} in {seen.there.region} cannot follow again: the WAL that it lacks "
+                "is gone. Reads there show what it has until servers know the next generation; it is kept, delete it"
+            )
         wanted = Desired.moved(
             ready,
             DatabaseRole="replica",

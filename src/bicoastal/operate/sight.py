@@ -52,6 +52,9 @@ class Kit:
     """What its transactions are: PostgreSQL's `pg_current_snapshot()`."""
     follower: bool | None = None
     """Of a primary: a replica in the other region streams from it."""
+    stranded: bool | None = None
+    """Of a primary: WAL that the other region's replica never fetched is gone (`max_slot_wal_keep_size`). RDS has no
+    other copy of it across regions: the replica cannot follow again."""
     at: float = 0.0
     """When it was asked, in seconds since the epoch."""
 

@@ -109,7 +109,8 @@ def _unprotected(here: Side, there: Side) -> list[str]:
             else f"no kit speaks in {here.region}"
         )
     elif not here.kit.follower:
-        why.append(f"no replica of {there.region} streams from it")
+        gone = "; the WAL that it lacks is gone: `bicoastal rejoin` builds another one" if here.kit.stranded else ""
+        why.append(f"no replica of {there.region} streams from it{gone}")
     if there.answered and there.alone:
         why.append(f"the database in {there.region} follows nobody: `bicoastal rejoin` builds its next generation")
     why += [f"the switch in {side.region} says {side.switch!r}" for side in (here, there) if _on(side)]

@@ -11,6 +11,7 @@ from bicoastal.deploy.run import Step
 from bicoastal.deploy.steps.checks import settled_checks
 from bicoastal.deploy.steps.database import prepared_database
 from bicoastal.deploy.steps.peering import peering_names
+from bicoastal.deploy.steps.rotation import refreshed_servers
 from bicoastal.deploy.steps.secrets import replicated_secrets
 from bicoastal.deploy.steps.zone import told_delegation
 from bicoastal.deploy.survey import Views
@@ -24,4 +25,5 @@ def steps(package: Package, views: Views) -> list[Step]:
         *peering_names(package),
         *prepared_database(package, views),
         *settled_checks(package),
+        *refreshed_servers(package),
     ]

@@ -1,7 +1,8 @@
 """Prepares the database and runs the release command, by the bootstrap's document in the primary's region (D8).
 
 Before the servers of that version start: a schema that is not there yet would fail them. The document's last successful
-execution is the memory: one that began after the bootstrap's stack was last changed covers what is deployed.
+execution is the memory: one that began after the bootstrap's stack, or a role's password, was last changed covers what
+is deployed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bicoastal.deploy.graph import NotDone
 from bicoastal.deploy.moments import End
 from bicoastal.deploy.package import Package
 from bicoastal.deploy.run import Run, Step
+from bicoastal.deploy.steps.rotation import BOOTSTRAPPED, changed_at
 from bicoastal.deploy.survey import Views
 
 NAME = "database prepared"
@@ -54,7 +56,8 @@ def _prepare(run: Run, entry: StackEntry) -> End:
     stack = run.done(entry)
     document = stack.outputs[_DOCUMENT]
     try:
-        execution = _latest(run, entry.region, document, stack.changed_at)
+        since = [moment for moment in (stack.changed_at, changed_at(run, BOOTSTRAPPED)) if moment is not None]
+        execution = _latest(run, entry.region, document, max(since, default=None))
         if execution and execution["AutomationExecutionStatus"] == "Success":
             return End.UNCHANGED
         if execution and execution["AutomationExecutionStatus"] in _RUNNING:

@@ -32,15 +32,15 @@ def _wait(run: Run, source: str) -> End:
     run.begin("secrets in both regions", "waiting for their replicas")
     client = run.session.client("secretsmanager", stack.region)
     with aws_faults("asking for the replicas of the secrets"):
-        for arn in _secrets(run, stack):
+        for arn in named_secrets(run, stack):
             for _ in Waiter(DEADLINE_S, f"waiting for the replicas of {arn}"):
                 answer = client.describe_secret(SecretId=arn)
-                if _replicated(arn, answer):
+                if replicated(arn, answer):
                     break
     return End.DONE
 
 
-def _replicated(arn: str, answer: dict[str, Any]) -> bool:
+def replicated(arn: str, answer: dict[str, Any]) -> bool:
     """Whether all replicas are there. Raises SystemFault for one that will not be.
 
     A secret without a value yet has nothing to replicate: the team fills it in.
@@ -59,11 +59,13 @@ def _replicated(arn: str, answer: dict[str, Any]) -> bool:
     return all(replica.get("Status") == "InSync" for replica in replicas)
 
 
-def _secrets(run: Run, stack: StackView) -> list[str]:
+def named_secrets(run: Run, stack: StackView) -> dict[str, str]:
+    """ARN to name of each secret of the stack: an ARN ends in a hyphen and six characters that nobody chose."""
     pages = run.session.client("cloudformation", stack.region).get_paginator("list_stack_resources")
-    return [
+    arns = [
         item["PhysicalResourceId"]
         for page in pages.paginate(StackName=stack.id)
         for item in page["StackResourceSummaries"]
         if item["ResourceType"] == _SECRET
     ]
+    return {arn: arn.split(":", 6)[6].rpartition("-")[0] for arn in arns}

@@ -124,7 +124,7 @@ def _returns(run: Run) -> None:
 
 def _fenced(run: Run, region: str) -> bool:
     found = looks.rows(run, region, _STATE)
-    return bool(found) and found[0][3] is True
+    return bool(found and found[0][3] is True)
 
 
 def _rejoin(run: Run) -> None:

@@ -23,6 +23,7 @@ from bicoastal.twin.databases.desired import Desired, Key, Wanted, WantedSnapsho
 from bicoastal.twin.databases.instance import Instance
 from bicoastal.twin.databases.measurements import HEARTBEAT, measure
 from bicoastal.twin.databases.programs import Programs, copy
+from bicoastal.twin.databases.server import Session
 from bicoastal.twin.databases.site import Site
 from bicoastal.twin.databases.template import Template, passwords
 from bicoastal.twin.ground import Ground
@@ -169,6 +170,19 @@ class Databases:
             with found.primary.connect(settings.SUPERUSER, self._site.passwords.superuser, database) as session:
                 session.read_only = True
                 return session.execute(statement.encode()).fetchall()
+        except psycopg.Error as error:
+            raise SystemFault(f"database {region}/{identifier}: {str(error).strip()}") from error
+
+    def log_in(self, region: str, identifier: str, user: str, password: str, database: str) -> Session:
+        """A session of somebody with a password, straight to the server that serves, for an auditor as above.
+
+        Raises SystemFault when the instance does not run, or refuses.
+        """
+        found = self._one(region, identifier)
+        if found.primary.pid is None:
+            raise SystemFault(f"database {region}/{identifier}: it does not run.")
+        try:
+            return found.primary.connect(user, password, database)
         except psycopg.Error as error:
             raise SystemFault(f"database {region}/{identifier}: {str(error).strip()}") from error
 

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from bicoastal.twin.databases.instance import Instance
 
 _STREAMING = "SELECT true FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+_SLOT = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s"
 ERROR_S = 5.0
 """A replica that has not streamed for so long is in error."""
 REBUILD_S = 30.0
-"""One that cannot follow a source that it could reach for so long is copied anew: RDS would take WAL from S3."""
+"""One that cannot follow a source that it could reach for so long is copied anew: in its own region RDS takes WAL from
+S3. Across regions it has the slot alone ("How streaming replication works", RDS User Guide): a replica whose slot has
+lost its WAL stays in error until somebody makes another one."""
 
 
 class Source:
@@ -64,9 +67,17 @@ class Source:
         if now - self._streamed > ERROR_S and wanted.replication == "replicating":
             self._of.tell("Replication has stopped.", "read replica")
             self._of.report(replication="error")
-        if now - self._reachable > self.rebuild_s:
+        if now - self._reachable > self.rebuild_s and not self._stranded(wanted):
             with self._of.endpoint.refusing():
                 self.copy(wanted)
+
+    def _stranded(self, wanted: Wanted) -> bool:
+        """A replica in another region than its source, whose slot has lost what it needs."""
+        of, found = self._of, self._find(wanted)
+        if found is None or found.key.region == of.key.region:
+            return False
+        rows = found.primary.ask(of.site.passwords, _SLOT, slot_name(of.key.region, of.state.resource_id))
+        return bool(rows) and rows[0][0] == "lost"
 
     def _find(self, wanted: Wanted) -> Instance | None:
         return self._of.site.find(wanted.source) if wanted.source else None
