@@ -90,7 +90,7 @@ class Operations:
                 ended=self._ends,
             )  # fmt: skip
             self._child = child
-        self._say("note", f"{child.text} begins")
+        self._say("note", f"`{_typed(child)}` begins")
         self._busy(True)
         threading.Thread(target=self._follow, args=(child,), name="console follow", daemon=True).start()
 
@@ -154,7 +154,7 @@ class Operations:
         self._feed.put(
             SECTION,
             {
-                "verb": wish.verb, "region": wish.region, "plan": wish.plan, "text": child.text, "began": child.began,
+                "verb": wish.verb, "region": wish.region, "plan": wish.plan, "text": _typed(child), "began": child.began,
                 "ended": None if code is None else time.time(), "code": code,
                 "rows": _rows(wish.verb, steps), "lines": list(child.lines)[-_SHOWN:],
             },
@@ -167,6 +167,11 @@ class Operations:
 
     def _say(self, kind: Kind, text: str) -> None:
         self._feed.happened(Event(kind, text))
+
+
+def _typed(child: Child) -> str:
+    """Without the file that a person would stand beside."""
+    return child.text.partition(" --spec ")[0]
 
 
 def _rows(verb: Operation, steps: Mapping[str, Step]) -> list[dict[str, Any]]:

@@ -1,18 +1,20 @@
 // What was measured, both coasts in one chart each. A gap is a gap.
 
 import { by, h, s, show } from "./dom.js";
-import { latest, regions, state } from "./state.js";
+import { latest, regions, role, state } from "./state.js";
 import { clock, number, seconds } from "./words.js";
 
 const CHARTS = [
-  ["requests", "Requests a second", (value) => number(value)],
-  ["errors", "Errors a second", (value) => number(value)],
-  ["latency", "Mean latency", seconds],
-  ["lag", "Replication lag", seconds],
+  ["requests", "Requests/s", (value) => number(value)],
+  ["errors", "Errors/s", (value) => number(value)],
+  ["latency", "Latency", seconds],
+  ["lag", "Lag", seconds],
 ];
 const HEIGHT = 96;
 const EDGE = { left: 4, right: 4, top: 14, bottom: 18 };
 
+// The primary's own heartbeat is behind nobody.
+const has = (name, region) => name !== "lag" || role(region) === "replica";
 const color = (region) => (region === state.about.home ? "home" : "standby");
 
 export function drawCharts() {
@@ -27,18 +29,19 @@ function chart(name, title, word, names, all) {
   const wide = Math.max(Math.floor(all / (all > 760 ? 4 : 2)) - 14, 160);
   const to = Math.max(...names.map((region) => state.figures[region]?.at ?? 0));
   const from = to - state.about.window_s;
-  const series = names.map((region) => (state.figures[region]?.series?.[name] ?? []).filter(([at]) => at >= from));
-  const top = Math.max(...series.flat().map(([, value]) => value), 0) * 1.1 || 1;
+  const series = names.map((region) => (has(name, region) ? state.figures[region]?.series?.[name] ?? [] : []).filter(([at]) => at >= from));
+  const most = Math.max(...series.flat().map(([, value]) => value), 0);
+  const top = most * 1.1 || 1;
   const x = (at) => EDGE.left + ((at - from) / (to - from || 1)) * (wide - EDGE.left - EDGE.right);
   const y = (value) => HEIGHT - EDGE.bottom - (value / top) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const said = names.map((region) => [region, latest(region, name)]);
+  const said = names.filter((region) => has(name, region)).map((region) => [region, latest(region, name)]);
   return h("figure", {},
     h("figcaption", {}, h("span", {}, title), said.map(([region, value]) =>
       h("b", { class: value === null ? "unknown" : color(region), title: region }, word(value)))),
     s("svg", { width: wide, height: HEIGHT, viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${said.map(([region, value]) => `${region} ${word(value)}`).join(", ")}` },
       s("path", { d: `M${EDGE.left} ${HEIGHT - EDGE.bottom + 0.5}H${wide - EDGE.right}`, class: "axis" }),
       s("path", { d: `M${EDGE.left} ${EDGE.top + 0.5}H${wide - EDGE.right}`, class: "grid" }),
-      s("text", { x: wide - EDGE.right, y: EDGE.top - 4, class: "soft small end" }, word(top / 1.1)),
+      s("text", { x: wide - EDGE.right, y: EDGE.top - 4, class: "soft small end" }, most ? word(most) : ""),
       to ? [s("text", { x: EDGE.left, y: HEIGHT - 4, class: "soft small" }, clock(from)), s("text", { x: wide - EDGE.right, y: HEIGHT - 4, class: "soft small end" }, clock(to))] : null,
       series.map((points, index) => line(points, x, y, color(names[index])))));
 }

@@ -10,7 +10,9 @@ export function drawVerdict() {
   let text = "not known yet";
   let kind = "unknown";
   if (standing) {
-    const head = standing.primary ? `${standing.primary} is the primary` : "which region has the primary is not clear";
+    const silent = regions().filter((region) => state.coast[region] && !answers(region));
+    const head = standing.primary ? `${standing.primary} is the primary`
+      : silent.length ? `${silent.join(" and ")} ${silent.length > 1 ? "do" : "does"} not answer, who is the primary is not clear` : "who is the primary is not clear";
     if (standing.protected === null) text = `${head}; whether it is protected is being asked`;
     else if (standing.protected) [text, kind] = [`${head}, protected`, "good"];
     else [text, kind] = [`${head}, unprotected`, "bad"];
@@ -27,9 +29,9 @@ export function wrongs() {
     const coast = state.coast[region];
     if (!coast) continue;
     const taken = lost(region);
-    if (taken) found.push(["bad", region, `taken away by hand (${taken === "refuse" ? "it refuses" : "it answers nobody"})`, ""]);
+    if (taken) found.push(["bad", region, `taken away by hand, ${taken === "refuse" ? "refuses" : "answers nobody"}`, coast.answered ? "" : `seen last ${seconds(state.now - state.seen[region])} ago`]);
     if (!coast.answered) {
-      found.push(["bad", region, "the AWS API does not answer", state.seen[region] ? `last seen ${seconds(state.now - state.seen[region])} ago` : coast.why]);
+      if (!taken) found.push(["bad", region, "the AWS API does not answer", state.seen[region] ? `last seen ${seconds(state.now - state.seen[region])} ago` : coast.why]);
       continue;
     }
     for (const alarm of alarming(region)) found.push(["bad", region, `alarm ${shortAlarm(alarm)}`, alarm.text]);
@@ -68,9 +70,9 @@ export function wrongs() {
   }
   if (state.checks && !state.checks.checks) found.push(["warn", "", "Route 53's health checks are not known", "its API does not answer"]);
   for (const why of standing?.protected === false ? standing.why : []) {
-    if (!why.includes("does not answer")) found.push(["bad", "", `unprotected: ${why}`, ""]);
+    if (!/does not answer|is not clear/.test(why)) found.push(["bad", "", `unprotected: ${why}`, ""]);
   }
-  const silent = (item) => item[2] === "the AWS API does not answer";
+  const silent = (item) => item[2].startsWith("taken away") || item[2] === "the AWS API does not answer";
   return found.sort((one, two) => (one[0] === "bad" ? 0 : 1) - (two[0] === "bad" ? 0 : 1) || (silent(two) ? 1 : 0) - (silent(one) ? 1 : 0));
 }
 
@@ -87,22 +89,34 @@ export function drawWrong() {
 
 const VERDICTS = new Map([[true, ["good", "healthy"]], [false, ["bad", "unhealthy"]], [null, ["unknown", UNKNOWN]]]);
 
+// Of the slices that spill over: nine checks that say one thing.
+const SPILLS = /(Room|Quiet)\d|BelowMaximum/;
+
 export function drawChecks() {
   const { checks, why } = state.checks ?? { checks: null, why: "not asked yet" };
   show(by("checks"), [checks, why], () => {
     if (!checks) return h("p", { class: "unknown" }, `Not known: ${why}`);
     if (!checks.length) return h("p", { class: "soft" }, "There are none.");
-    return h("table", {},
-      h("thead", {}, h("tr", {}, ["", "Check", "Votes", "Asks"].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", {}, checks.map((check) => {
-        const [kind, word] = VERDICTS.get(check.healthy);
-        return h("tr", { class: kind },
-          h("td", { class: "state" }, word),
-          h("th", { scope: "row" }, check.name),
-          h("td", { class: "number" }, votes(check)),
-          h("td", { class: "soft" }, check.asks, check.inverted ? " (inverted)" : ""));
-      })));
+    const spills = checks.filter((check) => SPILLS.test(check.name));
+    const rooms = spills.filter((check) => /Room/.test(check.name));
+    const room = rooms.filter((check) => check.healthy === true).length;
+    const open = by("checks").querySelector("details")?.open ?? false;
+    return [table(checks.filter((check) => !SPILLS.test(check.name))),
+      spills.length ? h("details", { open }, h("summary", { class: room < rooms.length ? "warn" : "" }, `Room for the standby's users: ${room} of ${rooms.length} slices`), table(spills)) : null];
   });
+}
+
+function table(checks) {
+  return h("table", {},
+    h("thead", {}, h("tr", {}, ["State", "Check", "Votes", "Asks"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, checks.map((check) => {
+      const [kind, word] = VERDICTS.get(check.healthy);
+      return h("tr", { class: kind },
+        h("td", { class: "state" }, word),
+        h("th", { scope: "row" }, check.name),
+        h("td", { class: "number" }, votes(check)),
+        h("td", { class: "soft" }, check.asks, check.inverted ? " (inverted)" : ""));
+    })));
 }
 
 function votes(check) {

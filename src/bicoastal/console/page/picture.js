@@ -35,8 +35,8 @@ function whole(width, names) {
   const each = (width - gap) / 2;
   const rows = Math.max(1, ...names.map((region) => Math.max(...zones(region).map((zone) => hosts(region, zone).length))));
   const place = { each, gap, rows, store: ROW.zones + TOP + rows * (HOST + 6) + 4 };
-  place.words = place.store + STORE + 26;
-  place.height = place.words + 92;
+  place.words = place.store + STORE + 28;
+  place.height = place.words + 16 + 18 * Math.max(3, ...names.map((region) => 2 + (state.coast[region]?.databases.length ?? 1)));
   const coasts = names.map((region, index) => coastal(region, index * (each + gap), place));
   return s("svg", { width, height: place.height, viewBox: `0 0 ${width} ${place.height}`, role: "img", "aria-label": summary(names) },
     s("defs", {}, marker("arrow", "tip"), marker("arrow-warn", "tip warn"), hatch()),
@@ -94,8 +94,8 @@ function veil(region, x, place, taken) {
   const words = taken ? (taken === "refuse" ? "taken away: it refuses" : "taken away: it is silent") : "the AWS API does not answer";
   return s("g", { class: "veil" },
     s("rect", { x: x + 1, y: ROW.balancer - 8, width: place.each - 2, height: place.height - ROW.balancer + 6, fill: "url(#hatch)" }),
-    s("rect", { x: x + place.each / 2 - 118, y: ROW.fleet - 24, width: 236, height: 44, rx: 8, class: "plate" }),
-    text(x + place.each / 2, ROW.fleet - 6, "middle bold bad", words), text(x + place.each / 2, ROW.fleet + 11, "middle soft small", ago));
+    s("rect", { x: x + place.each / 2 - 118, y: ROW.fleet - 14, width: 236, height: 44, rx: 8, class: "plate" }),
+    text(x + place.each / 2, ROW.fleet + 4, "middle bold bad", words), text(x + place.each / 2, ROW.fleet + 21, "middle soft small", ago));
 }
 
 function users(region, x, place) {
@@ -188,7 +188,7 @@ function instance(region, host, x, y, wide) {
   const kind = HEALTH[host.target] ?? (host.lifecycle === "InService" ? "unknown" : "wait");
   const cpu = answers(region) ? state.figures[region]?.cpu?.[host.id] ?? null : null;
   const word = kind === "good" ? "" : host.target ?? (host.lifecycle || host.state);
-  const bar = wide - 62;
+  const bar = wide - 77;
   return s("g", { class: `host ${kind} ${host.emergency ? "open" : ""}` },
     s("title", {}, `${host.id}, ${host.zone}: ${host.state}, ${host.lifecycle}, ${host.target ?? "no target"} ${host.why}`),
     s("rect", { x, y, width: wide, height: HOST, rx: 5 }),
@@ -197,9 +197,9 @@ function instance(region, host, x, y, wide) {
     host.emergency ? text(x + wide - 6, y + 17, "end small warn bold", "open") : null,
     word ? text(x + 8, y + 32, "small", word)
       : [text(x + 8, y + 32, "small soft", "CPU"),
-        cpu === null ? text(x + 32, y + 32, "small unknown", UNKNOWN)
-          : [s("rect", { x: x + 32, y: y + 25, width: bar - 8, height: 6, rx: 3, class: "gauge" }),
-            s("rect", { x: x + 32, y: y + 25, width: Math.max(((bar - 8) * Math.min(cpu, 100)) / 100, 1.5), height: 6, rx: 3, class: cpu > 80 ? "level high" : "level" }),
+        cpu === null ? text(x + 37, y + 32, "small unknown", UNKNOWN)
+          : [s("rect", { x: x + 37, y: y + 25, width: bar, height: 6, rx: 3, class: "gauge" }),
+            s("rect", { x: x + 37, y: y + 25, width: Math.max((bar * Math.min(cpu, 100)) / 100, 1.5), height: 6, rx: 3, class: cpu > 80 ? "level high" : "level" }),
             text(x + wide - 5, y + 32, "end small", percent(cpu))]]);
 }
 
@@ -249,6 +249,7 @@ function facts(region, x, place) {
 
 function lsn(db, kit) {
   const known = kit?.kit;
+  if (kit === null) return "LSN and epoch unknown";
   if (!known) return kit ? `LSN and epoch unknown: ${kit.why || "nobody could be asked"}` : "LSN and epoch: being asked";
   const at = db.source ? known.replayed_lsn : known.written_lsn;
   const word = db.source ? "replayed to" : "written to";
@@ -295,8 +296,7 @@ function between(names, place) {
     s("path", { d: `M${x[0]} ${y}H${x[1]}`, class: `way ${follows && !broken ? "streams" : "dead"}`, ...(follows && !broken ? ends : {}) }),
     broken ? s("path", { d: `M${middle - 7} ${y - 7}l14 14m0-14l-14 14`, class: "sign bad cross" }) : null,
     text(middle, y - 12, `middle small ${words[1]}`, words[0]),
-    text(middle, y + 20, "middle small soft", trip === null ? "wire not measured" : `${seconds(trip)} round trip`),
-    text(middle, ROW.users + 19, "middle small soft", names.some((region) => state.users?.[region]) ? "DNS" : ""));
+    text(middle, y + 20, "middle small soft", trip === null ? "wire not measured" : `${seconds(trip)} round trip`));
 }
 
 function summary(names) {

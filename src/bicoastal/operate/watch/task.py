@@ -19,6 +19,8 @@ class Task:
         self._act, self._gap_s = act, gap_s
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._began: float | None = None
+        self.took = 0.0
+        """Seconds of its last act."""
         self._thread = threading.Thread(target=self._run, name=f"watch {name}", daemon=True)
 
     @property
@@ -51,6 +53,7 @@ class Task:
                 logging.getLogger(__name__).exception("watching: %s", self.name)
                 self._stopped.wait(_AFTER_FAILURE_S)
             finally:
+                self.took = self.runs_for
                 self._began = None
             if self._gap_s and self._stopped.wait(self._gap_s):
                 return

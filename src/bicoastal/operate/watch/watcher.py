@@ -27,7 +27,7 @@ from bicoastal.operate.watch.events import Event
 from bicoastal.operate.watch.figures import Clock, Figures, figures
 from bicoastal.operate.watch.task import Task
 
-SILENT_S = 2.5
+SILENT_S = 3.0
 """After so long without an answer a region is said not to answer."""
 _STACKS_S = 20.0
 _BACKUPS_S = 60.0
@@ -174,12 +174,13 @@ class Watcher:
     # What is looked at.
 
     def _look(self, region: str) -> None:
-        before = self._looks.get(region)
         try:
             now = look(self._session, self._subject, region, self._grounds.get(region) or self._surveyed(region))
         except BicoastalError as error:
             self._is_silent(region, str(error).splitlines()[0])
             return
+        # Meanwhile it may have been said to be silent.
+        before = self._looks.get(region)
         self._looks[region] = now
         self._tell.seen(region, now.coast.at)
         was = before.coast if before else None
@@ -282,8 +283,10 @@ class Watcher:
 
     def _look_beside(self) -> None:
         for task in list(self._tasks):
-            if task.name.startswith("look ") and task.runs_for > SILENT_S:
-                self._is_silent(task.name.removeprefix("look "), f"it has not answered within {SILENT_S:g} s")
+            # A machine that is slow is no region that is silent: what the last look took, this one may take, too.
+            longest = max(SILENT_S, 3 * task.took)
+            if task.name.startswith("look ") and task.runs_for > longest:
+                self._is_silent(task.name.removeprefix("look "), f"it has not answered within {longest:.1f} s")
         for section, extra in self._extras.items():
             self._tell.put(section, extra())
         self._look_at_users()
