@@ -105,7 +105,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "_prefix_lists",
         "_ensure_defaults_initialized",
     ),
-    "ministack.services.iam": ("_instance_profiles", "_policies", "_roles"),
+    "ministack.services.iam": ("_IAM_HANDLERS", "_instance_profiles", "_mfa_devices", "_policies", "_roles"),
     "ministack.services.kms": ("_aliases", "_keys"),
     "ministack.services.rds": (
         "_ACTION_MAP",

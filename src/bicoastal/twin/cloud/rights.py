@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,8 @@ class Check:
     """IAM's name for it, where it is another right than the call's: `iam:PassRole`."""
 
 
+MFA_PRESENT: ContextVar[bool] = ContextVar("MFA_PRESENT", default=False)
+"""Whether the call that is being judged came with a right code of its caller's device."""
 Rule = Callable[[Request], Sequence[Check]]
 _RULES: dict[str, Rule] = {}
 
@@ -117,7 +120,9 @@ def install() -> None:
 
 
 def _condition_key(known: Callable[..., Json], key: str, context: Json) -> Json:
-    """As ministack has it, but for who a session of a role is: to a policy that is the role."""
+    """As ministack has it, but for who a session of a role is (to a policy, the role) and for what a code is worth."""
+    if key.lower() == "aws:multifactorauthpresent" and MFA_PRESENT.get():
+        return "true"
     found = known(key, context)
     if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
         name = str(found).partition(":assumed-role/")[2].partition("/")[0]

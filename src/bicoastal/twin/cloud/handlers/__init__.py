@@ -17,6 +17,7 @@ from bicoastal.twin.cloud.handlers import (
     iam,
     instances,
     logs,
+    mfa,
     nat_gateways,
     network_acls,
     networks,
@@ -73,6 +74,7 @@ def install() -> None:
     cloudwatch.install()
     elbv2.install()
     logs.install()
+    mfa.install()
     rds.complete_answers()
     route53.install()
     secretsmanager.honor_exclusions()
