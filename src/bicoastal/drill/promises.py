@@ -120,6 +120,19 @@ def within(text: str, seconds: float, *, writes: bool = True, reads: bool = True
     return Promise(text, judge)
 
 
+def few_fail(text: str, share: float) -> Promise:
+    """At most this share of all requests fails; where they are few, one of them."""
+
+    def judge(_: Run, found: Evidence) -> Judged:
+        attempts = found.during
+        failed = [entry for entry in attempts if not entry.served]
+        kinds = ", ".join(sorted({entry.error for entry in failed}))
+        said = f"{len(failed)} of {len(attempts)} requests failed" + (f" ({kinds})" if kinds else "")
+        return bool(attempts) and len(failed) <= max(share * len(attempts), 1), said
+
+    return Promise(text, judge)
+
+
 FAILOVER = (
     Promise("every user is with the survivor within the checks' time and one TTL", _moved_held),
     Promise(

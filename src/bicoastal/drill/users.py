@@ -36,7 +36,7 @@ class Users:
     def __init__(self, ground: Ground, domain: str, pinned_to: str, folder: Path, *, seed: int, each: int = 2) -> None:
         """`each` readers and as many writers on every coast, and one writer who is pinned to a region, on its coast."""
         self._folder = folder
-        self._ground, self._domain, self._seed = ground, domain, seed
+        self._ground, self._domain, self.seed = ground, domain, seed
         self._plans = {
             coast: _plan(ground, domain, coast, pinned_to, folder / f"{coast}.jsonl", seed=seed, each=each)
             for coast in ground.regions
@@ -90,7 +90,7 @@ class Users:
             for number in range(1, _CROWD_MOST + 1)
         ]
         ledger = self._folder / f"{name}.jsonl"
-        plan = _around(self._ground, coast, users, ledger, period_s=_CROWD_PERIOD_S, seed=self._seed)
+        plan = _around(self._ground, coast, users, ledger, period_s=_CROWD_PERIOD_S, seed=self.seed)
         self._plans[name] = replace(plan, crowd=True)
         self._reader.add(ledger)
         self._start(name)

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from bicoastal.drill.experiment import Experiment
-from bicoastal.drill.experiments import region_loss
+from bicoastal.drill.experiments import (
+    az_loss,
+    back_and_forth,
+    bad_release,
+    brown_out,
+    database_loss,
+    partition,
+    region_loss,
+    replica_loss,
+    secret_rotated,
+    surge,
+    throttled,
+)
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
     for experiment in (
         *region_loss.EXPERIMENTS,
+        *az_loss.EXPERIMENTS,
+        *database_loss.EXPERIMENTS,
+        *replica_loss.EXPERIMENTS,
+        *partition.EXPERIMENTS,
+        *secret_rotated.EXPERIMENTS,
+        *back_and_forth.EXPERIMENTS,
+        *brown_out.EXPERIMENTS,
+        *surge.EXPERIMENTS,
+        *bad_release.EXPERIMENTS,
+        *throttled.EXPERIMENTS,
     )
 }  # fmt: skip
 """By name, in the order of `drill list`."""

@@ -1,0 +1,235 @@
+"""A version that must not be deployed: one that is not well, one that is too slow, one that dies an hour later.
+
+bad-release           its health path does not answer 200
+bad-release-slow      it answers, but later than the balancer waits for its targets
+bad-release-crashes   it is well when it is accepted, and dies again and again afterwards
+
+The first two never reach a user: a server that does not become well within `SIGNAL_DEADLINE_S` of the units says so to
+CloudFormation, which ends the rolling update after the first one and puts the old version back. Nothing notices the
+third before it is deployed; the balancer and systemd keep what it costs small, and the way back is to deploy the old
+version. Its bar is arithmetic, in template time: each of two servers dies once in `LIVES_S`, and for the target group's
+two checks at 5 s and a timeout of 4 s half of the requests of its region meet it: 2 x 14 / 300 / 2, or one in twenty.
+On AWS such a version may live for hours first; a shorter life is the harder case here, and tells the same.
+
+Releases are made of the bundle that the stage runs: another `app.command`, and a file beside the application.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bicoastal.blueprint.service.balancer import HEALTH_TIMEOUT_S
+from bicoastal.core.errors import SystemFault
+from bicoastal.drill import deeds, looks
+from bicoastal.drill.evidence import Evidence
+from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
+from bicoastal.drill.promises import NOTHING_LOST, few_fail
+from bicoastal.drill.steady import STEADY, STEADY_AGAIN
+from bicoastal.spec.load import load
+from bicoastal.twin.faults import Act
+
+LIVES_S = 300.0
+FAILED = 3
+"""How `deploy` ends where a stack has failed."""
+_DEPLOY_S = 240.0
+_DIES_S = 60.0
+_SLOW = """\
+import http.server, os, time
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep({seconds})
+        self.send_response(200)
+        self.end_headers()
+
+    do_POST = do_GET
+
+
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Slow).serve_forever()
+"""
+Change = Callable[[Run, Path, str], str]
+"""Changes a copy of the application, and returns its new command; given the folder and the old command."""
+
+
+def _unwell(_: Run, folder: Path, command: str) -> str:
+    del folder, command
+    # The folder's files, and so no health path.
+    return 'exec python3.11 -m http.server --bind "$HOST" "$PORT"'
+
+
+def _slow(run: Run, folder: Path, command: str) -> str:
+    del command
+    (folder / "slow_release.py").write_text(_SLOW.format(seconds=run.stage.pace.seconds(HEALTH_TIMEOUT_S * 1.5)))
+    return "exec python3.11 slow_release.py"
+
+
+def _mortal(run: Run, folder: Path, command: str) -> str:
+    del folder
+    return f"exec timeout --signal=KILL {run.stage.pace.seconds(LIVES_S):g} /bin/sh -c {shlex.quote(command)}"
+
+
+def as_it_is(_: Run, folder: Path, command: str) -> str:
+    """Nothing is changed."""
+    del folder
+    return command
+
+
+def release(run: Run, name: str, change: Change) -> Path:
+    """The spec of a version that is made of the one that runs; its bundle is the same where nothing is changed."""
+    package = run.stage.package
+    if package is None:
+        raise SystemFault("nothing is deployed, of which a release could be made")
+    folder = run.stage.folder / "releases" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(fileobj=io.BytesIO(package.artifacts["application"].content)) as bundle:
+        bundle.extractall(folder / "app", filter="data")
+    data = load(run.stage.script.spec).model_dump(mode="json", exclude_none=True)
+    app = data["app"]
+    # Its dependencies are in the bundle.
+    app.pop("build", None)
+    data["app"] = {**app, "folder": "app", "command": change(run, folder / "app", app["command"])}
+    spec = folder / "bicoastal.yaml"
+    spec.write_text(yaml.safe_dump(data, sort_keys=False))
+    return spec
+
+
+def _deploy(run: Run, name: str, change: Change, *, note: str) -> None:
+    """Type it once, whatever comes of it."""
+    spec = release(run, name, change)
+    began = time.time()
+    if run.fault is None:
+        run.fault = Act(f"{name} is released", began, began)
+    with run.phase(f"deploy ({name})"):
+        command = run.operator.types("deploy", spec=spec)
+    run.notes[note] = {
+        "code": command.code,
+        "seconds": round(command.ended - command.began, 1),
+        "said": command.said.splitlines()[-12:],
+    }
+
+
+def _planned(run: Run, name: str, change: Change) -> dict[str, Any]:
+    """What `plan` says of a release, as its JSON."""
+    said = run.operator.types("plan", "--format", "json", spec=release(run, name, change)).said
+    try:
+        found: dict[str, Any] = json.loads(said[said.index("{") :])
+    except ValueError as error:
+        raise SystemFault(f"`bicoastal plan --format json` printed no JSON:\n{said}") from error
+    return found
+
+
+def _plan(run: Run) -> None:
+    with run.phase("plan"):
+        run.notes["plan_of_the_old"] = _planned(run, "old", as_it_is)["empty"]
+    run.served_until = time.time()
+
+
+def _dies(run: Run) -> None:
+    """Until somebody's request has met a server that died, or the life of two has passed."""
+    life = run.stage.pace.seconds(LIVES_S)
+    before = _alarms(run)
+    since = time.time()
+    with run.phase("it dies again and again"):
+        run.wait("servers have died", lambda: time.time() - since > 1.2 * life, 2 * life + _DIES_S)
+        run.notes["alarms"] = sorted(_alarms(run) - before)
+
+
+def _alarms(run: Run) -> set[str]:
+    return {f"{name} in {region}" for region in run.stage.twin.ground.regions for name, state in
+            looks.alarms(run, region).items() if state == "ALARM"}  # fmt: skip
+
+
+def judge_stopped(run: Run, _: Evidence) -> Judged:
+    """It was not deployed, and the old version was put back by CloudFormation."""
+    found = run.notes.get("release")
+    if found is None:
+        return False, "it was not released"
+    said = f"`bicoastal deploy` ended with {found['code']} after {found['seconds']:.0f} s"
+    back = any("Rolled back" in line for line in found["said"])
+    return found["code"] == FAILED and back, f"{said}{', rolled back' if back else ', and said nothing of a rollback'}"
+
+
+def judge_accepted(run: Run, _: Evidence) -> Judged:
+    """It was deployed; then the old one was again."""
+    there, back = run.notes.get("release"), run.notes.get("back")
+    if there is None or back is None:
+        return False, "it was not released, or not taken back"
+    said = f"accepted after {there['seconds']:.0f} s, and the old one is back after {back['seconds']:.0f} s"
+    return there["code"] == 0 and back["code"] == 0, said
+
+
+def judge_plan(run: Run, _: Evidence) -> Judged:
+    """By CloudFormation's own change sets everything is as the old version has it."""
+    empty = run.notes.get("plan_of_the_old")
+    if empty is None:
+        return False, "it was not asked"
+    return bool(empty), "nothing to change" if empty else "it is not as it was"
+
+
+_PLAN = Promise("`bicoastal plan` of the old version says that there is nothing to change", judge_plan)
+_UNTOUCHED = few_fail("no user notices: at most one request in a thousand fails", 0.001)
+
+
+def _stopped(name: str, title: str, change: Change) -> Experiment:
+    return Experiment(
+        name,
+        title,
+        given=STEADY,
+        when=(
+            Deed("an operator types `bicoastal deploy`", lambda run: _deploy(run, name, change, note="release")),
+            Deed("and `bicoastal plan` of the old version", _plan),
+        ),
+        then=(
+            Promise("the rolling update stops at the first server, and the old version is put back", judge_stopped),
+            _PLAN,
+            _UNTOUCHED,
+            NOTHING_LOST,
+        ),
+        afterwards=(
+            Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
+            STEADY_AGAIN,
+        ),
+        traceless=True,
+    )
+
+
+EXPERIMENTS = (
+    _stopped("bad-release", "a version is released that does not become well", _unwell),
+    _stopped("bad-release-slow", "a version is released that answers too late", _slow),
+    Experiment(
+        "bad-release-crashes",
+        "a version is released that dies some time later",
+        given=STEADY,
+        when=(
+            Deed(
+                "an operator types `bicoastal deploy`",
+                lambda run: _deploy(run, "bad-release-crashes", _mortal, note="release"),
+            ),
+            Deed("its servers die, again and again", _dies),
+            Deed("the operator deploys the old version", lambda run: _deploy(run, "old", as_it_is, note="back")),
+            Deed("and types `bicoastal plan`", _plan),
+        ),
+        then=(
+            Promise("it is accepted, as it is well, and the old version is back by another `deploy`", judge_accepted),
+            _PLAN,
+            few_fail("what dies costs at most one request in twenty", 0.05),
+            NOTHING_LOST,
+        ),
+        afterwards=(
+            Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
+            STEADY_AGAIN,
+        ),
+        traceless=True,
+    ),
+)
