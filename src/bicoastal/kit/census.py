@@ -113,7 +113,9 @@ def _table(
     if entry["restored"] is None or entry["here"] is None:
         return entry
     entry["same"] = entry["restored"] == entry["here"]
-    if not entry["same"] and local is not None and max(entry["restored"]["rows"], entry["here"]["rows"]) <= ONE_BY_ONE:
+    if entry["same"]:
+        entry["restored_alone"] = entry["here_alone"] = 0
+    elif local is not None and max(entry["restored"]["rows"], entry["here"]["rows"]) <= ONE_BY_ONE:
         there, here = _rows(restored, table), _rows(local, table)
         entry["restored_alone"] = (there - here).total()
         entry["here_alone"] = (here - there).total()
