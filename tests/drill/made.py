@@ -23,6 +23,7 @@ class _Script:
     home: str = EAST
     standby: str = WEST
     name: str = "orders-production"
+    domain: str = "orders.example.com"
 
 
 @dataclass
