@@ -98,7 +98,7 @@ def _one(path: Path, tally: Tally, seen: set[bytes]) -> None:
 
 def _draw(findings: list[Finding], number: int, seed: int) -> None:
     """One of each rule and file at most: otherwise a large template would be judged again and again."""
-    once = {(str(Path(item.template).with_suffix("")), item.rule): item for item in findings}
+    once = {(item.template.rpartition(".")[0], item.rule): item for item in findings if item.template}
     chosen = sorted(once)
     random.Random(seed).shuffle(chosen)
     for key in chosen[:number]:

@@ -32,6 +32,7 @@ from typing import IO
 from bench.faults import catalog
 from bench.faults.base import sound
 from bench.faults.catalog import wiring
+from bench.faults.catalog.twins import TWINS
 from bench.faults.fault import Fault
 from bench.faults.shapes import SHAPES, write
 from bicoastal.cfn.load import read_deployment
@@ -93,6 +94,11 @@ def quality(scratch: Path, *, peers: bool) -> list[str]:
         alarms += len(said)
         for finding in said:
             print(f"false alarm ({shape}): {finding}")
+        for twin in TWINS:
+            wrong = _ours(scratch / f"twin-{twin.id}-{shape}", twin.built(), shape)
+            alarms += len(wrong)
+            for finding in wrong:
+                print(f"false alarm (twin of {twin.id}, {shape}): {finding}")
     for fault in FAULTS:
         for shape in SHAPES:
             found = _ours(scratch / f"{fault.id}-{shape}", fault.built(), shape, fault.rule)
@@ -100,7 +106,10 @@ def quality(scratch: Path, *, peers: bool) -> list[str]:
                 missed.append(f"{fault.id} ({shape})")
     total = len(FAULTS) * len(SHAPES)
     print(f"{len(INDEX)} rules, {len(FAULTS)} faults, {len(SHAPES)} shapes")
-    print(f"{'bicoastal':<26}found {total - len(missed):>4} of {total}   findings on the sound deployment: {alarms}")
+    print(
+        f"{'bicoastal':<26}found {total - len(missed):>4} of {total}   findings on the sound deployment and its "
+        f"{len(TWINS)} sound changes: {alarms}"
+    )
     for text in missed:
         print(f"    missed: {text}")
     if peers:

@@ -8,6 +8,7 @@ import pytest
 
 from bench.faults.base import sound
 from bench.faults.catalog import FAULTS
+from bench.faults.catalog.twins import TWINS
 from bench.faults.fault import Fault
 from bench.faults.shapes import SHAPES
 from bicoastal.core.findings import Severity
@@ -18,6 +19,12 @@ from tests.support.findings import of_stacks
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing_is_found_in_the_sound_deployment(tmp_path: Path, shape: str) -> None:
     assert [str(finding) for finding in of_stacks(sound(), tmp_path / "sound", shape)] == []
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=[twin.id for twin in TWINS])
+def test_nothing_is_found_in_what_only_looks_like_a_fault(tmp_path: Path, twin: Fault) -> None:
+    for shape in SHAPES:
+        assert [str(finding) for finding in of_stacks(twin.built(), tmp_path / shape, shape)] == [], shape
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.id for fault in FAULTS])

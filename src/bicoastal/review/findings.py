@@ -19,6 +19,8 @@ from bicoastal.review.rules.index import INDEX
 from bicoastal.review.suppress import Suppressions
 
 FAILED = "rule-failed"
+_ZONE = re.compile(r"\$\{AWS::AvailabilityZone/([\w-]+)/(\d)\}")
+"""`Fn::GetAZs` gives zones by their position."""
 _REFERENCE = re.compile(r"\$\{[^{}]*/(\w[\w.]*)\}")
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
@@ -94,6 +96,7 @@ def _finding(rule: Rule, seen: Seen) -> Finding:
 
 def _plain(text: str) -> str:
     """References as a template writes them: the stack that they are followed to is the reader's own."""
+    text = _ZONE.sub(lambda found: f"zone {int(found[2]) + 1} of {found[1]}", text)
     return _REFERENCE.sub(r"${\1}", text)
 
 

@@ -10,7 +10,7 @@ RULE = "old-tls-accepted"
 
 def test_none_named() -> None:
     (text,) = said(RULE, (VPC + BALANCER + FLEET).replace("    SslPolicy: ELBSecurityPolicy-TLS13-1-2-2021-06\n", ""))
-    assert text.startswith("warning: Listener takes connections by ELBSecurityPolicy-2016-08.")
+    assert text.startswith("warning: Listener names no SslPolicy, which means ELBSecurityPolicy-2016-08.")
 
 
 def test_forward_secrecy_alone_is_not_enough() -> None:

@@ -10,12 +10,12 @@ RULE = "replacement-destroys-data"
 
 def test_nothing_said_of_replacement() -> None:
     (text,) = said(RULE, DATABASE.replace("MORE", "Port: 5432").replace("  UpdateReplacePolicy: Snapshot\n", ""))
-    assert text.startswith("warning: UpdateReplacePolicy of Database is Delete.")
+    assert text.startswith("warning: UpdateReplacePolicy of Database is not set: by default, Delete.")
 
 
 def test_a_table() -> None:
     (text,) = said(RULE, "Table: {Type: AWS::DynamoDB::Table}")
-    assert text.startswith("warning: DeletionPolicy and UpdateReplacePolicy of Table are Delete.")
+    assert text.startswith("warning: DeletionPolicy and UpdateReplacePolicy of Table are not set: by default, Delete.")
 
 
 def test_kept() -> None:

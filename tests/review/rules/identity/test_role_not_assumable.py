@@ -22,6 +22,25 @@ def test_its_own() -> None:
     assert said(RULE, ROLE.replace("STATEMENT", '{Effect: Allow, Action: "s3:*", Resource: "*"}')) == []
 
 
+MACHINE = """
+Machine:
+  Type: AWS::StepFunctions::StateMachine
+  Properties: {RoleArn: !GetAtt Taken.Arn, DefinitionString: "{}"}
+Taken:
+  Type: AWS::IAM::Role
+  Properties:
+    AssumeRolePolicyDocument:
+      Statement: [{Effect: Allow, Principal: {Service: PRINCIPAL}, Action: "sts:AssumeRole"}]
+"""
+
+
+def test_its_own_with_a_region() -> None:
+    for principal in ('!Sub "states.${AWS::Region}.amazonaws.com"', "states.eu-central-1.amazonaws.com"):
+        assert said(RULE, MACHINE.replace("PRINCIPAL", principal)) == []
+    (text,) = said(RULE, MACHINE.replace("PRINCIPAL", "events.eu-central-1.amazonaws.com"))
+    assert "trusts events.eu-central-1.amazonaws.com" in text
+
+
 def test_a_service_that_is_not_known() -> None:
     assert (
         said(

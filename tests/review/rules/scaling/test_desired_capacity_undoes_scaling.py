@@ -20,3 +20,10 @@ def test_a_size_beside_a_policy() -> None:
 
 def test_a_size_without_a_policy() -> None:
     assert said(RULE, (VPC + BALANCER + FLEET).replace("MinSize: 2", "MinSize: 2\n    DesiredCapacity: 3")) == []
+
+
+def test_a_size_that_is_the_largest() -> None:
+    text = (VPC + BALANCER + FLEET + POLICY).replace("MinSize: 2", "MinSize: 0\n    DesiredCapacity: 2")
+    text = text.replace("MaxSize: 6", "MaxSize: 2")
+    assert "MaxSize: 2" in text
+    assert said(RULE, text) == []

@@ -13,6 +13,14 @@ def test_written_out() -> None:
     assert text.startswith("error: MasterUserPassword of Database is written out.")
 
 
+def test_a_parameters_default() -> None:
+    head = "Parameters:\n  Secret: {Type: String, NoEcho: true, Default: wordpress}"
+    (text,) = said(RULE, DATABASE.replace("MORE", "MasterUserPassword: !Ref Secret"), head=head)
+    assert text.startswith("error: MasterUserPassword of Database is what Secret has by default")
+    bare = head.replace(", Default: wordpress", "")
+    assert said(RULE, DATABASE.replace("MORE", "MasterUserPassword: !Ref Secret"), head=bare) == []
+
+
 def test_a_dynamic_reference() -> None:
     assert (
         said(RULE, DATABASE.replace("MORE", 'MasterUserPassword: "{{resolve:secretsmanager:a:SecretString:b}}"')) == []

@@ -26,5 +26,10 @@ def look(case: Case) -> Iterator[Seen]:
     for listener in case.deployment.of_type("AWS::ElasticLoadBalancingV2::Listener"):
         policy = listener.get("SslPolicy", default="ELBSecurityPolicy-2016-08")
         if listener.get("Protocol") in ("HTTPS", "TLS") and isinstance(policy, str) and _OLD.match(policy):
-            text = f"{listener.logical_id} takes connections by {policy}."
-            yield Hit(listener, text, ("SslPolicy",) if listener.get("SslPolicy") else ())
+            own = listener.get("SslPolicy") is not None
+            text = (
+                f"{listener.logical_id} takes connections by {policy}."
+                if own
+                else f"{listener.logical_id} names no SslPolicy, which means {policy}."
+            )
+            yield Hit(listener, text, ("SslPolicy",) if own else ())

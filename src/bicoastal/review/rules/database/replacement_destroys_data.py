@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bicoastal.cfn.deployment import Resource
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
@@ -36,4 +37,10 @@ def look(case: Case) -> Iterator[Seen]:
             if value == "Delete"
         ]
         if lost:
-            yield Hit(item, f"{' and '.join(lost)} of {item.logical_id} {'are' if len(lost) > 1 else 'is'} Delete.")
+            yield Hit(item, f"{' and '.join(lost)} of {item.logical_id} {_are(item, lost)} Delete.")
+
+
+def _are(item: Resource, names: list[str]) -> str:
+    """How a template says `Delete`: in words, or by not saying anything."""
+    verb = "are" if len(names) > 1 else "is"
+    return verb if any(item.attribute(name) for name in names) else f"{verb} not set: by default,"

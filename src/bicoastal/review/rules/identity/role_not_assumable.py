@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bicoastal.core.findings import Severity
@@ -39,6 +40,15 @@ def look(case: Case) -> Iterator[Seen]:
             trusted = case.identities.trusted(role)
             names = [name for one in trusted if one.effect == "Allow" for name in one.principals]
             unclear = not trusted or any("${?}" in name or name == "*" for name in names)
-            if service not in names and not unclear:
+            if not unclear and not any(_means(name, service) for name in names):
                 text = f"{item.logical_id} uses {role.logical_id}, which trusts {', '.join(names) or 'nobody'}."
                 yield Hit(role, text, ("AssumeRolePolicyDocument",))
+
+
+def _means(principal: str, service: str) -> bool:
+    """Whether a principal is a service, or the same one with a region: `states.us-east-1.amazonaws.com`."""
+    name, _, domain = service.partition(".amazonaws")
+    return (
+        re.fullmatch(rf"{re.escape(name)}(\.[a-z]{{2}}(-[a-z]+)+-\d)?\.amazonaws{re.escape(domain)}(\.cn)?", principal)
+        is not None
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bicoastal.cfn.deployment import Resource
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
+from bicoastal.review.verdict import number
 
 RULE = Rule(
     "desired-capacity-undoes-scaling",
@@ -24,6 +26,12 @@ def look(case: Case) -> Iterator[Seen]:
     """Groups with policies and a size."""
     for policy in case.deployment.of_type("AWS::AutoScaling::ScalingPolicy"):
         group = case.deployment.resource(policy.get("AutoScalingGroupName"))
-        if group is not None and group.get("DesiredCapacity") is not None:
+        if group is not None and group.get("DesiredCapacity") is not None and not _at_most(group):
             text = f"{group.logical_id} is set to {group.get('DesiredCapacity')} and scaled by {policy.logical_id}."
             yield Hit(group, text, ("DesiredCapacity",))
+
+
+def _at_most(group: Resource) -> bool:
+    """Whether the size is the largest one: an update under load takes nothing away."""
+    size, most = number(group.get("DesiredCapacity")), number(group.get("MaxSize"))
+    return size is not None and most is not None and size >= most

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
+from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Value
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
@@ -32,16 +34,30 @@ def look(case: Case) -> Iterator[Seen]:
     for item in case.deployment.resources:
         for name in _NAMES & item.properties.keys():
             if _clear(item.get(name)):
-                yield Hit(item, f"{name} of {item.logical_id} is written out.", (name,))
+                yield Hit(item, f"{name} of {item.logical_id} {_written(item, name)}.", (name,))
         variables = item.get("Environment", "Variables")
         for name, value in variables.items() if isinstance(variables, dict) else ():
             if _KEYS.search(str(name)) and _clear(value):
-                yield Hit(item, f"{name} of {item.logical_id} is written out.", ("Environment", "Variables", name))
+                path = ("Environment", "Variables", name)
+                yield Hit(item, f"{name} of {item.logical_id} {_written(item, *path)}.", path)
         within: Path = ("LaunchTemplateData", "UserData") if item.type == "AWS::EC2::LaunchTemplate" else ("UserData",)
         text = case.deployment.spelled(item.get(*within, default=""))
         found = _in_text().search(text) if text else None
         if found and not _PLACEHOLDERS.match(found[1] or ""):
             yield Hit(item, f"User data of {item.logical_id} has {found[0].split('=')[0].strip()} written out.", within)
+
+
+def _written(item: Resource, *path: str | int) -> str:
+    """Where a secret stands in clear: in its place, or as the default of a parameter that nobody has to give."""
+    node: Any = item.body.get("Properties")
+    for step in path:
+        node = node.get(step) if isinstance(node, dict) else None
+    value = str(item.get(*path))
+    for name, declared in item.stack.template.section("Parameters").items():
+        default = declared.get("Default") if isinstance(declared, dict) else None
+        if default not in (None, "") and str(default) in value and re.search(rf"\b{re.escape(name)}\b", str(node)):
+            return f"is what {name} has by default: whoever deploys this and gives none gets one that all can read"
+    return "is written out"
 
 
 @cache
