@@ -95,9 +95,9 @@ def _await_replicas(run: Run) -> None:
     """Servers of the other region read its copies."""
     stack = run.stacks[run.package.entries("secrets")[0].id]
     client = run.session.client("secretsmanager", stack.region)
-    for arn in named_secrets(run, stack):
-        for _ in Waiter(REFRESH_S, f"waiting for the replicas of {arn}"):
-            with aws_faults("asking for the replicas of the secrets"):
+    with aws_faults("asking for the replicas of the secrets"):
+        for arn in named_secrets(run, stack):
+            for _ in Waiter(REFRESH_S, f"waiting for the replicas of {arn}"):
                 if replicated(arn, client.describe_secret(SecretId=arn)):
                     break
 

@@ -60,12 +60,13 @@ def replicated(arn: str, answer: dict[str, Any]) -> bool:
 
 
 def named_secrets(run: Run, stack: StackView) -> dict[str, str]:
-    """ARN to name of each secret of the stack: an ARN ends in a hyphen and six characters that nobody chose."""
+    """Id (AWS: its ARN) to name of each secret of the stack. Raises botocore's errors."""
     pages = run.session.client("cloudformation", stack.region).get_paginator("list_stack_resources")
-    arns = [
+    ids = [
         item["PhysicalResourceId"]
         for page in pages.paginate(StackName=stack.id)
         for item in page["StackResourceSummaries"]
         if item["ResourceType"] == _SECRET
     ]
-    return {arn: arn.split(":", 6)[6].rpartition("-")[0] for arn in arns}
+    client = run.session.client("secretsmanager", stack.region)
+    return {id_: client.describe_secret(SecretId=id_)["Name"] for id_ in ids}
