@@ -46,6 +46,7 @@ def command(spec: Path, port: int | None, reports: Path | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with made:
+        made.prepare()
         click.echo(f"{subject.prefix} is at {made.key.url}")
         click.echo("Ctrl-C ends it.")
         stop.wait()

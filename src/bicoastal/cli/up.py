@@ -152,6 +152,7 @@ class _Up:
             yield ""
             return
         with console:
+            console.prepare()
             yield console.key.origin
 
     def _deploy(self, twin: Twin) -> str:

@@ -31,6 +31,9 @@ class Hand:
             ],
         }
 
+    def _undo(self) -> Act:
+        return self._faults.undo()
+
     def do(self, body: Body) -> None:
         """What a button says. Raises Refused where it makes no sense, SystemFault where it could not be done."""
         kind = str(body.get("kind", ""))
@@ -43,7 +46,7 @@ class Hand:
             "return-zone": lambda: self._faults.recover_zone(_word(body, "region"), _word(body, "zone")),
             "partition": lambda: self._faults.partition(_word(body, "region"), _word(body, "other"), _how(body)),
             "heal": lambda: self._faults.heal(_word(body, "region"), _word(body, "other")),
-            "undo": self._faults.undo,
+            "undo": self._undo,
         }
         if kind not in known:
             raise Refused(f"{kind!r} is no fault: there are {', '.join(known)}.")

@@ -26,10 +26,9 @@ _LINGER_S = 3.0
 """A page that is loaded anew goes for a moment."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Part:
     number: int
-    data: Any
     text: str
 
 
@@ -62,14 +61,11 @@ class Feed:
         """A part of the picture as it is now; pages hear of it where it differs."""
         with self._lock:
             before = self._parts.get(section)
-            if before is not None and before.data == data:
-                return
             text = json.dumps(plain(data), separators=(",", ":"))
             if before is not None and before.text == text:
-                before.data = data
                 return
             self._number += 1
-            self._parts[section] = _Part(self._number, data, text)
+            self._parts[section] = _Part(self._number, text)
         self._wake()
 
     def seen(self, region: str, at: float) -> None:

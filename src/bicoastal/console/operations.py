@@ -154,7 +154,8 @@ class Operations:
         self._feed.put(
             SECTION,
             {
-                "verb": wish.verb, "region": wish.region, "plan": wish.plan, "text": _typed(child), "began": child.began,
+                "verb": wish.verb, "region": wish.region, "plan": wish.plan, "text": _typed(child),
+                "began": child.began,
                 "ended": None if code is None else time.time(), "code": code,
                 "rows": _rows(wish.verb, steps), "lines": list(child.lines)[-_SHOWN:],
             },

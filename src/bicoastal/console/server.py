@@ -62,6 +62,8 @@ class Console:
 
     def __init__(self, key: Key, listening: socket.socket, parts: Parts) -> None:
         self.key = key
+        self.feed = parts.feed
+        self.address: tuple[str, int] = listening.getsockname()[:2]
         self._listening, self._parts = listening, parts
         config = uvicorn.Config(
             application(key, parts), log_level="warning", lifespan="off", access_log=False, ws="none", http="h11",
@@ -71,8 +73,11 @@ class Console:
         self._thread = threading.Thread(target=self._serve, name="console", daemon=True)
 
     def start(self) -> None:
-        """Answer from now on; what is slow the first time is done beside."""
+        """Answer from now on."""
         self._thread.start()
+
+    def prepare(self) -> None:
+        """Do beside what is slow the first time, so that the first page has its picture at once."""
         threading.Thread(target=self._parts.watcher.prepare, name="console prepares", daemon=True).start()
 
     def stop(self) -> None:
