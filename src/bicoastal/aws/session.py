@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bicoastal.aws.calls import CallLog
 from bicoastal.aws.faults import aws_faults
+from bicoastal.core.errors import SystemFault
 
 if TYPE_CHECKING:
     from boto3.session import Session as Boto3Session
@@ -70,6 +71,22 @@ class Session:
         )
         made._headers = dict(headers or {})
         return made
+
+    def sign_in(self) -> None:
+        """Have the credentials now, while a person is there whom their profile may ask for a code.
+
+        Left to the threads that need them, each would ask, and deadlines would run meanwhile. Raises SystemFault.
+        """
+        with self._lock, aws_faults("signing in"):
+            from boto3.session import Session as Boto3Session  # noqa: PLC0415 - as below
+
+            self._boto3 = self._boto3 or Boto3Session()
+            found = self._boto3.get_credentials()
+            try:
+                if found is not None:
+                    found.get_frozen_credentials()
+            except EOFError as error:
+                raise SystemFault("signing in: the profile needs a code of your MFA device, and none came.") from error
 
     def client(self, service: str, region: str) -> Any:
         """The boto3 client for a service in a region. Raises SystemFault where no credentials can be found."""

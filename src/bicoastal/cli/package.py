@@ -76,7 +76,7 @@ def _package(spec: Spec, folder: Path | None, artifacts: Mapping[str, Artifact])
 
 
 def session(operation: str, name: str) -> Session:
-    """Clients whose calls are logged in a file of their own, in the user's folder for state."""
+    """Clients whose calls are logged in a file of their own, in the user's folder for state. Raises SystemFault."""
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = home / "bicoastal" / name / "calls"
     try:
@@ -86,7 +86,9 @@ def session(operation: str, name: str) -> Session:
             f"{folder}: cannot be created: {error.strerror}.\n"
             "    -> Set XDG_STATE_HOME to a folder that can be written."
         ) from error
-    return Session(CallLog(folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{operation}-{os.getpid()}.jsonl"))
+    made = Session(CallLog(folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{operation}-{os.getpid()}.jsonl"))
+    made.sign_in()
+    return made
 
 
 def _bundle(folder: str, content: bytes) -> Artifact:

@@ -52,10 +52,12 @@ def in_time(
 ) -> dict[str, Any]:
     """Ask all at once, and wait for no silent one: returns what was answered in time, or was `enough`, by name.
 
-    A question that failed has its BicoastalError for an answer. Questions that are left go on, and nobody listens.
+    A question that failed has its BicoastalError for an answer; whatever else it raised is raised here. Questions that
+    are left go on, and nobody listens.
     """
     begun = time.monotonic()
     answers: dict[str, Any] = {}
+    failed: list[BaseException] = []
 
     def asking(name: str, question: Callable[[], Any]) -> Callable[[], None]:
         def ask() -> None:
@@ -63,6 +65,9 @@ def in_time(
                 answer = question()
             except BicoastalError as error:
                 answer = error
+            except BaseException as error:  # it is raised again by the thread that waits
+                failed.append(error)
+                return
             answers[name] = answer
 
         return ask
@@ -77,6 +82,8 @@ def in_time(
         if waited >= (LONGEST_S if answered_after is None else max(deadline_s, 2 * answered_after)):
             break
         time.sleep(_LOOK_S)
+    if failed:
+        raise failed[0]
     return dict(answers)
 
 
