@@ -178,7 +178,7 @@ def judge_plan(run: Run, _: Evidence) -> Judged:
 
 
 _PLAN = Promise("`bicoastal plan` of the old version says that there is nothing to change", judge_plan)
-_UNTOUCHED = few_fail("no user notices: at most one request in a thousand fails", 0.001)
+_UNTOUCHED = few_fail("hardly a user notices: at most one request in a hundred fails", 0.01)
 
 
 def _stopped(name: str, title: str, change: Change) -> Experiment:
