@@ -32,7 +32,7 @@ from bicoastal.twin.faults import Act
 
 SLICES = tuple(f"slice-{number}.{{standby}}" for number in range(1, 5))
 SCALING = {"requests_per_minute": 50, "cpu_percent": 24, "memory_percent": 95}
-"""What two cores can pass with pages of the sample: a t3.micro of the twin's has a quarter of one. A server was measured
+"""What two cores can pass with pages of the sample: a t3.micro of the twin's has a quarter of one. A server was seen
 to take 5 % of that for itself and 1.2 % for each request a second: half of 24 % is above what the usual users cost."""
 AT_CAPACITY = {"requests_per_minute": 75}
 USERS = 1
