@@ -148,6 +148,18 @@ def test_a_refresh_rolls_within_its_bounds_and_ends() -> None:
     ]
 
 
+def test_a_refresh_waits_for_what_the_balancer_says_of_a_new_one() -> None:
+    old = (member("i-1", A, leaving="refresh"), member("i-2", B, leaving="refresh"))
+    new = member("i-3", A, launched=NOW - 100, served=NOW - 90, target="unhealthy")
+    rolling = refresh(warmup_s=60, least_percent=100.0, most_percent=150.0)
+    boots = fleet(*old, new, refresh=rolling, uses_balancer_health=True, grace_s=600)
+    assert decided(boots) == []
+    assert decided(replace(boots, uses_balancer_health=False)) == [("refresh", "")]
+    serves = replace(boots, members=(*old, replace(new, target="healthy")))
+    assert decided(serves) == [("refresh", "")]
+    assert decided(replace(serves, refresh=replace(rolling, left=1))) == [("retire", "i-1")]
+
+
 def test_a_refresh_that_replaces_nothing_fails() -> None:
     old = (member("i-1", A, leaving="refresh"),)
     stuck = fleet(*old, member("i-3", B, launched=2000.0, state="Pending", ec2="pending"), failures=3, failed_at=NOW)

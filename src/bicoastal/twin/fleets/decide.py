@@ -132,9 +132,15 @@ def _is_obsolete(fleet: Fleet, refresh: Refresh, member: Member) -> bool:
 
 
 def _ready(fleet: Fleet, member: Member, pace: Pace, warmup_s: float, later: Later) -> bool:
+    """In service, warm, and found well by its balancer where the group asks that.
+
+    It may still boot: its grace period keeps it from being replaced, and a refresh waits for it all the same ("has
+    insufficient data to evaluate its health with Elastic Load Balancing").
+    """
     return (
         member.state == "InService"
         and member.healthy
+        and (not fleet.uses_balancer_health or member.target in ("", "healthy"))
         and member.ec2 == "running"
         and later.passed(fleet.now, member.served + pace.seconds(warmup_s))
     )
