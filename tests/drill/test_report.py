@@ -11,9 +11,12 @@ import jsonschema
 import pytest
 
 from bicoastal.drill.experiment import Said
+from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.measure import Recovery
 from bicoastal.drill.page import as_html
-from bicoastal.drill.report import as_json
+from bicoastal.drill.promises import READS_ARE_TRUE
+from bicoastal.drill.report import Stretch, Unplayed, as_json, verdict
+from bicoastal.drill.row import row_as_json, row_as_text
 from bicoastal.drill.text import as_text
 from tests.drill.reports import report
 
@@ -98,6 +101,57 @@ def test_text_fits_a_screen_and_names_its_pace() -> None:
     assert "computed, AWS" in text
     assert ">= 265 s" in text
     assert len(text.splitlines()) < 50
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_the_text_of_every_drill_that_held_fits_a_screen(name: str) -> None:
+    """With all of its sentences, a failover of fifteen steps, and a long way back."""
+    one = EXPERIMENTS[name]
+    found = "38.9 s (writer 2 near us-east-1), at most 40.5 s, whatever else is said of it"
+    sentences = [
+        *(Said("given", condition.text, True) for condition in one.given),
+        *(Said("when", deed.text, True) for deed in one.when),
+        *(Said("then", promise.text, True, found) for promise in (*one.then, READS_ARE_TRUE)),
+        *(Said("afterwards", deed.text, True) for deed in (*one.afterwards, *one.given)),
+    ]
+    steps = [Stretch(f"step {number}", number / 2, number / 2 + 0.4, 1) for number in range(15)]
+    phases = [*report().phases[:2], *steps, *(Stretch(f"phase {number}", 20, 22) for number in range(8))]
+    text = as_text(report(sentences=sentences, phases=phases))
+    assert len(text.splitlines()) <= 50
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_text_tells_what_was_typed_again_once() -> None:
+    typed = (("bicoastal failover", 1.0, 0.5), ("bicoastal failover", 2.0, 6.0), ("bicoastal rejoin", 20.0, 30.0))
+    assert "typed `bicoastal failover` (2 times, 7.0 s), `bicoastal rejoin` (30.0 s)." in as_text(
+        report(commands=typed)
+    )
+
+
+def test_a_row_of_drills_is_a_table_and_then_what_did_not_hold() -> None:
+    broken = report(scenario="surge", sentences=(Said("then", "it grows", False, "it was not asked to grow"),))
+    unplayed = Unplayed("partition", "the regions do not see each other", "the twin did not start")
+    text = row_as_text([report(), broken, unplayed])
+    lines = text.splitlines()
+    assert lines[0].split() == ["drill", "verdict", "seconds", "reads", "writes", "lost"]
+    assert lines[1].split() == ["region-loss", "held", "0", "8.9", "s", "9.1", "s", "0"]
+    assert lines[2].split()[:2] == ["surge", "BROKEN"]
+    assert lines[3].startswith("partition")
+    assert "NOT REHEARSED" in lines[3]
+    assert "3 drills: 1 held, 1 broken, 1 not rehearsed." in text
+    assert "it was not asked to grow" in text
+    assert "the twin did not start" in text
+    data = json.loads(row_as_json([report(), broken, unplayed]))["drills"]
+    assert [one["verdict"] for one in data] == ["held", "broken", "not rehearsed"]
+    page = as_html([report(), broken, unplayed])
+    assert "3 drills: 1 held, 1 broken, 1 not rehearsed" in page
+    assert "the twin did not start" in page
+
+
+def test_a_drill_without_its_steady_state_was_not_rehearsed() -> None:
+    given = Said("given", "pages are served on both coasts", False, "a page was not served")
+    assert verdict(report(sentences=(given,))) == "not rehearsed"
+    assert "NOT REHEARSED" in as_text(report(sentences=(given,)))
 
 
 @pytest.fixture(scope="module")

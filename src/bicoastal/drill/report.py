@@ -129,7 +129,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "scenario": report.scenario,
         "pace": report.pace,
         "seed": report.seed,
-        "verdict": "held" if report.held else "broken",
+        "verdict": verdict(report),
         "phases": [
             {"name": phase.name, "start_s": _round(phase.start_s), "end_s": _round(phase.end_s), "level": phase.level}
             for phase in report.phases
