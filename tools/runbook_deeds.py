@@ -257,7 +257,7 @@ if [ -n "$FAILOVER_TAGS" ]; then
   for arn in $(aws resourcegroupstaggingapi get-resources --region "$REGION" --tag-filters \\
       "Key=application,Values=$APPLICATION" "Key=environment,Values=$ENVIRONMENT" \\
       --query 'ResourceTagMappingList[].ResourceARN' --output text); do
-    case $arn in arn:*:iam:*|arn:*:route53:*|arn:*:s3:*|arn:*:cloudformation:*) continue ;; esac
+    case $arn in arn:*:cloudformation:*) continue ;; arn:*:*:"$REGION":*) ;; *) continue ;; esac
     set -- "$@" "$arn"
     if [ "$#" -eq 20 ]; then
       aws resourcegroupstaggingapi tag-resources --region "$REGION" --tags "$FAILOVER_TAGS" --resource-arn-list "$@"

@@ -120,11 +120,6 @@ class Restore(Walk):
             if made is not None and made.status == AVAILABLE:
                 break
             self._refuse_failed(made, job)
-        if made is None:
-            raise AssertionError("it was seen available")
-        restoring.tag(self._session, made, self._region, self._tags())
-        if not made.encrypted or (made.key and f":{self._region}:" not in made.key):
-            self._note(f"{self.name} is not encrypted by a key of {self._region}: {made.key or 'no key'}")
 
     def _refuse_failed(self, made: Restored | None, job: Job | None) -> None:
         if made is not None and made.status in _FAILED:
@@ -146,6 +141,10 @@ class Restore(Walk):
 
     def _verify(self) -> None:
         made = self._made()
+        # Here and not when it came: whoever saw it come may have been killed before he had tagged it.
+        restoring.tag(self._session, made, self._region, self._tags())
+        if not made.encrypted or (made.key and f":{self._region}:" not in made.key):
+            self._note(f"{self.name} is not encrypted by a key of {self._region}: {made.key or 'no key'}")
         self.census = census.take(self._session, self._subject, self._region, made.host, self._tell)
         seen = self.census
         self._journal.write(

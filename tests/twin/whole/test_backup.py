@@ -146,9 +146,10 @@ def test_a_dropped_table_comes_back_beside_the_live_database(twin: Running) -> N
         text=True,
     )
     assert first.stderr is not None
-    assert any(" becomes " in line for line in first.stderr)
-    first.send_signal(signal.SIGKILL)
-    first.wait(30)
+    with first.stderr as lines:
+        assert any(" becomes " in line for line in lines)
+        first.send_signal(signal.SIGKILL)
+        first.wait(30)
     before = set(instances(twin, EAST))
     said = restore(twin, point, "--keep")
     assert "an earlier restore is carried on" in said["told"]
@@ -163,7 +164,8 @@ def test_a_dropped_table_comes_back_beside_the_live_database(twin: Running) -> N
     live = twin.client("rds").describe_db_instances(DBInstanceIdentifier=f"{PREFIX}-db-g1")["DBInstances"][0]
     for name in ("VpcSecurityGroups", "DBParameterGroups", "KmsKeyId", "StorageEncrypted", "PubliclyAccessible"):
         assert made[name] == live[name], name
-    assert {"cost-center", "application", "restored-from"} <= {tag["Key"] for tag in made["TagList"]}
+    tags = twin.client("rds").list_tags_for_resource(ResourceName=made["DBInstanceArn"])["TagList"]
+    assert {"cost-center", "application", "restored-from"} <= {tag["Key"] for tag in tags}
 
     gone = restore(twin, point, "--discard")
     assert (gone["instance"], gone["kept"], gone["sound"]) == (said["instance"], False, True)

@@ -65,7 +65,8 @@ def test_the_runbooks_lines_fail_over(beside: Running) -> None:
     database = beside.database(WEST)
     assert not database.get("ReadReplicaSourceDBInstanceIdentifier")
     assert database["DBInstanceStatus"] == "available"
-    assert {"Key": "mode", "Value": "failover"} in database["TagList"]
+    tags = beside.client("rds", WEST).list_tags_for_resource(ResourceName=database["DBInstanceArn"])["TagList"]
+    assert {"Key": "mode", "Value": "failover"} in tags
     until("the west's own database takes its rows", lambda: beside.ask(WEST, "POST", "/", body="alone").status == 200)
     until("the west has them", lambda: "alone" in beside.get(WEST).json["notes"])
     stacks = {
