@@ -112,7 +112,8 @@ def test_the_text_of_every_drill_that_held_fits_a_screen(name: str) -> None:
         *(Said("given", condition.text, True) for condition in one.given),
         *(Said("when", deed.text, True) for deed in one.when),
         *(Said("then", promise.text, True, found) for promise in (*one.then, READS_ARE_TRUE)),
-        *(Said("afterwards", deed.text, True) for deed in (*one.afterwards, *one.given)),
+        *(Said("afterwards", deed.text, True) for deed in one.afterwards),
+        *(Said("afterwards", condition.text, True) for condition in one.given),
     ]
     steps = [Stretch(f"step {number}", number / 2, number / 2 + 0.4, 1) for number in range(15)]
     phases = [*report().phases[:2], *steps, *(Stretch(f"phase {number}", 20, 22) for number in range(8))]

@@ -56,11 +56,6 @@ def _story(report: Report) -> Iterator[str]:
     yield from _rows(report)
     if report.commands:
         yield from _wrapped(f"The operator typed {_typed(report.commands)}.")
-    if report.lost:
-        yield (
-            f"  Of {len(report.calls)} calls that the operator's path made to AWS, {len(report.forbidden)} needed what "
-            "was lost."
-        )
     if report.seen:
         seen = "; ".join(f"{kind} saw {_counted(counts)}" for kind, counts in report.seen.items())
         yield from _wrapped(f"Until all were served, {seen}.")
