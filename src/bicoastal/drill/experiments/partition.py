@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.drill import deeds, looks
+from bicoastal.drill import deeds
 from bicoastal.drill.evidence import Evidence
 from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
 from bicoastal.drill.in_region import APPLICATION_S, HICCUP_S, within_bar
@@ -47,7 +47,7 @@ def _cut(run: Run) -> None:
 
 def _states(run: Run) -> dict[str, list[object] | None]:
     """By region: whether it follows, its epoch, and why it is fenced."""
-    found = {region: looks.rows(run, region, _STATE) for region in (run.home, run.standby)}
+    found = {region: run.stage.rows(region, _STATE) for region in (run.home, run.standby)}
     return {region: list(rows[0]) if rows else None for region, rows in found.items()}
 
 

@@ -74,7 +74,7 @@ def _put_limit(run: Run, mib: int) -> None:
 
 def _setting(run: Run) -> dict[str, float]:
     """In MiB, as the server has them."""
-    found = looks.rows(run, run.home, _SETTINGS)
+    found = run.stage.rows(run.home, _SETTINGS)
     if found is None:
         raise SystemFault(f"the database in {run.home} does not say what its settings are")
     return {str(name): float(value) for name, value in found}
@@ -97,7 +97,7 @@ def _fill(run: Run) -> None:
                 if time.monotonic() > end:
                     raise SystemFault(f"the slot is {status!r} after {FULL_S:.0f} s and {most / _MIB:.0f} MiB")
                 session.execute(_CHUNK)
-                slot = looks.rows(run, run.home, _SLOT)
+                slot = run.stage.rows(run.home, _SLOT)
                 if not slot:
                     raise SystemFault("the primary has no slot for a replica")
                 most, status = max(most, float(slot[0][0])), str(slot[0][1])
@@ -132,7 +132,7 @@ def _returns(run: Run) -> None:
     with run.phase("the replica is back, and stranded"):
         run.wait(
             "the replica that is back answers",
-            lambda: looks.rows(run, run.standby, "SELECT pg_is_in_recovery()") == [(True,)],
+            lambda: run.stage.rows(run.standby, "SELECT pg_is_in_recovery()") == [(True,)],
             SEEN_S,
         )
         run.wait("RDS says how it is", lambda: looks.database(run, run.standby).replication != "", SEEN_S)
