@@ -77,6 +77,10 @@ class Operator:
         """The gateway knows him by it."""
         return self._credentials["AWS_ACCESS_KEY_ID"]
 
+    def signs_in_by(self, region: str) -> None:
+        """From now on, with the same credentials: another region is the survivor."""
+        self._credentials = {**self._credentials, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+
     def types(self, *words: str, during: Callable[[Command], None] | None = None, spec: Path | None = None) -> Command:
         """Run a command to its end. `during` is called again and again meanwhile, with what the journal says so far.
 

@@ -82,6 +82,7 @@ def _lose(region: Callable[[Run], str]) -> Callable[[Run], None]:
     def lose(run: Run) -> None:
         act = run.stage.twin.faults.lose_region(region(run), "refuse")
         run.kept["down"] = (region(run), act)
+        run.operator.signs_in_by(run.home if region(run) == run.standby else run.standby)
         if run.fault is None:
             run.fault, run.lost = act, region(run)
 
