@@ -17,6 +17,8 @@ _WIDTH = 50
 _COLUMNS = 118
 _BARS = 6
 """Of the time line, at most: the phases, and the longest of their steps."""
+_DEEDS = 4
+"""Each in a line of its own; more of them are told in a paragraph."""
 _WHY = 8
 """Lines of an error, at most."""
 
@@ -88,7 +90,7 @@ def _typed(commands: Sequence[tuple[str, float, float]]) -> str:
 
 def _sentences(said: Sequence[Said], part: str) -> Iterator[str]:
     """What was found stands beside what was promised. Conditions, and what was given back, are one if all is well."""
-    if part in ("given", "afterwards") and said and all(one.held for one in said):
+    if said and all(one.held for one in said) and (part in ("given", "afterwards") or _is_long(said, part)):
         yield from _wrapped("; ".join(one.text for one in said), f"  ok  {part:<11}", " " * 17)
         return
     for one in said:
@@ -97,6 +99,10 @@ def _sentences(said: Sequence[Said], part: str) -> Iterator[str]:
         yield from _wrapped(text, f"  {'ok' if one.held else 'NO'}  {part:<11}", " " * 17)
         if not one.held and part != "then":
             yield from (f"                 {line}" for line in found[:_WHY])
+
+
+def _is_long(said: Sequence[Said], part: str) -> bool:
+    return part == "when" and len(said) > _DEEDS
 
 
 def _time_line(report: Report) -> Iterator[str]:
