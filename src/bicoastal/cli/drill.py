@@ -196,6 +196,7 @@ def _asked(spec: Spec, file: Path, asks: Mapping[str, Any], folder: Path) -> Pat
     data = spec.model_dump(mode="json", exclude_none=True)
     regions = asks.get("regions", {})
     named = {spec.home if name == "home" else spec.standby: value for name, value in regions.items()}
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(file.parent / spec.app.folder, folder / spec.app.folder, symlinks=True)
     written = folder / SPEC_FILE
     written.write_text(yaml.safe_dump(_over(data, {**asks, **({"regions": named} if named else {})}), sort_keys=False))

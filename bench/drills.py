@@ -1,0 +1,95 @@
+"""A campaign: every drill N times, each time with another seed, as `drill all` plays them.
+
+Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
+`python -m bench.drills [N] [--scenario NAME] [--pace real]`; `-o FILE` keeps all reports as JSON. Exits 3 where one could
+not be rehearsed, 1 where one broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bicoastal.cli.drill import script_of
+from bicoastal.drill.drill import several
+from bicoastal.drill.experiment import Experiment
+from bicoastal.drill.experiments import EXPERIMENTS
+from bicoastal.drill.report import BROKEN, HELD, UNPLAYED, Report, Unplayed, as_data, verdict
+from bicoastal.drill.stage import Script
+from bicoastal.twin.pace import FAST, REAL, Pace
+
+SPEC = Path(__file__).resolve().parent.parent / "examples" / "orders" / "bicoastal.yaml"
+Ended = Report | Unplayed
+
+
+def main() -> int:
+    """Run, print, judge."""
+    parser = argparse.ArgumentParser(description="Every drill, again and again.")
+    parser.add_argument("runs", nargs="?", type=int, default=10)
+    parser.add_argument("--pace", choices=[FAST.name, REAL.name], default=FAST.name)
+    parser.add_argument("--scenario", choices=list(EXPERIMENTS), action="append", help="Instead of all.")
+    parser.add_argument("-o", dest="output", type=Path)
+    given = parser.parse_args()
+    chosen = [EXPERIMENTS[name] for name in given.scenario or EXPERIMENTS]
+    found: dict[str, list[Ended]] = collections.defaultdict(list)
+    for seed in range(given.runs):
+        began = time.monotonic()
+        for ended in _once(chosen, Pace.named(given.pace), seed):
+            found[ended.scenario].append(ended)
+            print(f"{seed + 1:>3} {ended.scenario:<32} {verdict(ended)}", flush=True)
+            for line in _why(ended):
+                print(f"      {line}")
+        print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
+        if given.output is not None:
+            kept = [as_data(one) for ends in found.values() for one in ends if isinstance(one, Report)]
+            given.output.write_text(json.dumps({"drills": kept}, indent=1) + "\n")
+    return _summary(found)
+
+
+def _once(chosen: Sequence[Experiment], pace: Pace, seed: int) -> Sequence[Ended]:
+    with tempfile.TemporaryDirectory(prefix="bicoastal-drills-") as scratch:
+
+        def script_for(experiment: Experiment) -> Script:
+            return script_of(SPEC, experiment.asks, Path(scratch) / experiment.name)
+
+        played = [one.staying() if one.stays_in_a_row else one for one in chosen]
+        return list(several(played, script_for, pace, seed=seed, tell=lambda _: None))
+
+
+def _why(ended: Ended) -> list[str]:
+    if isinstance(ended, Unplayed):
+        return ended.why.splitlines()[:2]
+    return [f"{said.text}: {said.found.splitlines()[0] if said.found else ''}" for said in ended.broken]
+
+
+def _summary(found: Mapping[str, Sequence[Ended]]) -> int:
+    print(f"\n{'drill':<32}{'held':>8}{'seconds':>10}{'reads':>9}{'writes':>9}{'lost':>6}   flaky")
+    words: set[str] = set()
+    for name, ends in found.items():
+        verdicts = [verdict(one) for one in ends]
+        words.update(verdicts)
+        reports = [one for one in ends if isinstance(one, Report)]
+        lost = sum(len(one.loss.lost) for one in reports if one.loss is not None)
+        flaky = "yes" if HELD in verdicts and set(verdicts) != {HELD} else ""
+        print(
+            f"{name:<32}{f'{verdicts.count(HELD)}/{len(ends)}':>8}{_median([one.seconds_in_all for one in reports]):>10}"
+            f"{_median([one.reads.seconds for one in reports]):>9}{_median([one.writes.seconds for one in reports]):>9}"
+            f"{lost:>6}   {flaky}"
+        )
+    return 3 if UNPLAYED in words else 1 if BROKEN in words else 0
+
+
+def _median(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.1f}" if known else "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
