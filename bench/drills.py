@@ -1,8 +1,8 @@
 """A campaign: every drill N times, each time with another seed, as `drill all` plays them.
 
 Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
-`python -m bench.drills [N] [--scenario NAME] [--pace real]`; `-o FILE` keeps all reports as JSON. Exits 3 where one could
-not be rehearsed, 1 where one broke.
+`python -m bench.drills [N] [--scenario NAME] [--pace real]`; `-o FILE` keeps all reports as JSON. Exits 3 where one
+could not be rehearsed, 1 where one broke.
 """
 
 from __future__ import annotations
@@ -78,11 +78,12 @@ def _summary(found: Mapping[str, Sequence[Ended]]) -> int:
         reports = [one for one in ends if isinstance(one, Report)]
         lost = sum(len(one.loss.lost) for one in reports if one.loss is not None)
         flaky = "yes" if HELD in verdicts and set(verdicts) != {HELD} else ""
-        print(
-            f"{name:<32}{f'{verdicts.count(HELD)}/{len(ends)}':>8}{_median([one.seconds_in_all for one in reports]):>10}"
-            f"{_median([one.reads.seconds for one in reports]):>9}{_median([one.writes.seconds for one in reports]):>9}"
-            f"{lost:>6}   {flaky}"
+        held, seconds = f"{verdicts.count(HELD)}/{len(ends)}", _median([one.seconds_in_all for one in reports])
+        reads, writes = (
+            _median([one.reads.seconds for one in reports]),
+            _median([one.writes.seconds for one in reports]),
         )
+        print(f"{name:<32}{held:>8}{seconds:>10}{reads:>9}{writes:>9}{lost:>6}   {flaky}")
     return 3 if UNPLAYED in words else 1 if BROKEN in words else 0
 
 
