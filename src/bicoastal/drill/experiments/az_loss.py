@@ -51,7 +51,8 @@ def _capacity(run: Run) -> None:
 
 
 def _recover(run: Run) -> None:
-    run.returned = run.stage.twin.faults.recover_zone(run.home, run.notes["zone"])
+    if "zone" in run.notes:
+        run.returned = run.stage.twin.faults.recover_zone(run.home, run.notes["zone"])
 
 
 def judge_capacity(run: Run, _: Evidence) -> Judged:
