@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass
 
 from bicoastal.aws.session import Session
-from bicoastal.twin.cloud.handlers.mfa import code
-from bicoastal.twin.cloud.process import Endpoint
+from bicoastal.twin.cloud.codes import code
 
 _REGION = "us-east-1"
 _STEP_S = 30
@@ -19,24 +18,29 @@ class Person:
     """One."""
 
     name: str
-    endpoint: Endpoint
+    url: str
     session: Session
     """With the long-term key: what can be done without a code."""
-    key: tuple[str, str]
     device: str
     seed: str
 
-    def assumes(self, role: str) -> Session:
-        """With a code, by the region's own endpoint."""
+    def assumes(self, role: str) -> dict[str, str]:
+        """With a code, by the region's own endpoint; returns the variables that AWS's tools read."""
         found = self.session.client("sts", _REGION).assume_role(
             RoleArn=role, RoleSessionName=self.name, SerialNumber=self.device, TokenCode=code(self.seed)
         )["Credentials"]
-        return Session.at(
-            self.endpoint.url, found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"], attempts=2
-        )
+        return {
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
+
+    def with_role(self, role: str) -> Session:
+        """The same as a session."""
+        return Session.at(self.url, *self.assumes(role).values(), attempts=2)
 
 
-def person(endpoint: Endpoint, root: Session, name: str, *roles: str) -> Person:
+def person(url: str, root: Session, name: str, *roles: str) -> Person:
     """A new user, whose device is enabled and whose one right is to assume these roles."""
     iam = root.client("iam", _REGION)
     iam.create_user(UserName=name)
@@ -52,5 +56,5 @@ def person(endpoint: Endpoint, root: Session, name: str, *roles: str) -> Person:
         AuthenticationCode1=code(seed, now - _STEP_S),
         AuthenticationCode2=code(seed, now),
     )
-    pair = key["AccessKeyId"], key["SecretAccessKey"]
-    return Person(name, endpoint, Session.at(endpoint.url, *pair, attempts=2), pair, device["SerialNumber"], seed)
+    session = Session.at(url, key["AccessKeyId"], key["SecretAccessKey"], attempts=2)
+    return Person(name, url, session, device["SerialNumber"], seed)

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bicoastal.aws.session import Session
-from bicoastal.twin.cloud.handlers.mfa import code
+from bicoastal.twin.cloud.codes import code
 from bicoastal.twin.cloud.process import Cloud
 from tests.support.mfa import Person, person
 
@@ -43,7 +43,7 @@ def role(root: Session) -> str:
 
 @pytest.fixture(scope="module")
 def ann(cloud: Cloud, root: Session, role: str) -> Person:
-    return person(cloud.endpoint, root, "ann", role)
+    return person(cloud.endpoint.url, root, "ann", role)
 
 
 def test_codes_are_those_of_the_standard() -> None:
@@ -54,7 +54,7 @@ def test_codes_are_those_of_the_standard() -> None:
 
 
 def test_the_right_code_assumes_the_role(ann: Person, role: str) -> None:
-    session = ann.assumes(role)
+    session = ann.with_role(role)
     assert ":assumed-role/guarded/ann" in session.client("sts", "us-east-1").get_caller_identity()["Arn"]
 
 
@@ -67,7 +67,7 @@ def test_without_a_code_or_with_a_wrong_or_another_s_nobody_does(
     wrong = f"{(int(code(ann.seed)) + 1) % 1_000_000:06}"
     with pytest.raises(ClientError, match="invalid MFA one time pass code"):
         sts.assume_role(RoleArn=role, RoleSessionName="ann", SerialNumber=ann.device, TokenCode=wrong)
-    bob = person(cloud.endpoint, root, "bob", role)
+    bob = person(cloud.endpoint.url, root, "bob", role)
     with pytest.raises(ClientError, match="invalid MFA one time pass code"):
         bob.session.client("sts", "us-east-1").assume_role(
             RoleArn=role, RoleSessionName="bob", SerialNumber=ann.device, TokenCode=code(ann.seed)

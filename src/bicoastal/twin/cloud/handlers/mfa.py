@@ -8,10 +8,7 @@ serial number and code counts as authenticated. The session itself does not bear
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import secrets
-import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,27 +16,15 @@ from urllib.parse import parse_qs
 
 from bicoastal.twin.cloud import answers, emulator
 from bicoastal.twin.cloud.answers import Answer, ServiceError
+from bicoastal.twin.cloud.codes import STEP_S, code_of_step
 from bicoastal.twin.cloud.rights import MFA_PRESENT
 
 Json = Any
-_STEP_S, _DIGITS = 30, 6
 _EARLIER, _LATER = 1, 1
 """Steps that a device's clock may be off."""
 _IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"
 _SEED_BYTES = 40
-
-
-def code(seed: str, at: float | None = None) -> str:
-    """What a device with this seed (Base32) shows at a time, now by default."""
-    return _code(seed, int((time.time() if at is None else at) // _STEP_S))
-
-
-def _code(seed: str, step: int) -> str:
-    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", step), hashlib.sha1).digest()
-    at = digest[-1] & 15
-    (number,) = struct.unpack_from(">I", digest, at)
-    return f"{(number & 0x7FFFFFFF) % 10**_DIGITS:0{_DIGITS}}"
 
 
 def install() -> None:
@@ -101,15 +86,15 @@ def _right(serial: str, given: str) -> bool:
     device = _devices().get(serial)
     if device is None or not device.get("User") or not emulator.caller().endswith(f"/{device['User']}"):
         return False
-    now = int(time.time() // _STEP_S)
-    return given in [_code(device["Base32StringSeed"], step) for step in range(now - _EARLIER, now + _LATER + 1)]
+    now = int(time.time() // STEP_S)
+    return given in [code_of_step(device["Base32StringSeed"], step) for step in range(now - _EARLIER, now + _LATER + 1)]
 
 
 def _in_a_row(seed: str, first: str, second: str) -> bool:
     """Both are of about now, the second following the first: people wait for it."""
-    now = int(time.time() // _STEP_S)
+    now = int(time.time() // STEP_S)
     return any(
-        (first, second) == (_code(seed, step), _code(seed, step + 1))
+        (first, second) == (code_of_step(seed, step), code_of_step(seed, step + 1))
         for step in range(now - _EARLIER - 1, now + _LATER)
     )
 

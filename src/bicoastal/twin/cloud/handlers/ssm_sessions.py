@@ -121,8 +121,10 @@ def _may_start(request: Request) -> Sequence[Check]:
 def _may_end(request: Request) -> Sequence[Check]:
     id_ = str(request.data.get("SessionId", ""))
     record = SESSIONS.get(id_)
-    # The tag holds the role's id and the session's name, which a policy compares with ${aws:userid}.
-    keys = {f"ssm:resourceTag/{_HOLDER}": record["_UserId"]} if record else {}
+    # The tag holds the role's id and the session's name, which a policy compares with ${aws:userid}. ministack fills in
+    # no variables: of the caller's own session the tag is the variable.
+    own = record is not None and record["Owner"] == emulator.caller()
+    keys = {f"ssm:resourceTag/{_HOLDER}": "${aws:userid}" if own else record["_UserId"]} if record else {}
     return [Check(request.arn("ssm", f"session/{id_}"), keys)]
 
 
