@@ -39,8 +39,8 @@ def test_expectations_read_values_as_cloudformation_does() -> None:
     assert judgement.expect(topic, ("FifoTopic",), True, "not first in, first out", "in order")
     assert not judgement.expect(topic, ("KmsMasterKeyId",), "key", "no key")
     assert not judgement.expect(topic, ("Other",), "x", "no x")
-    assert judgement.missing == ["us-east-1 Topic: no key"]
-    assert judgement.doubts == ["us-east-1 Topic: no x cannot be told: nothing here is called Nothing"]
+    assert judgement.missing == ["us-east-1 Topic: no key."]
+    assert judgement.doubts == ["us-east-1 Topic: no x: cannot be told: nothing here is called Nothing."]
     assert [(item.text, item.line) for item in judgement.evidence] == [("in order", 3)]
 
 

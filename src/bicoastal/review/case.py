@@ -72,6 +72,12 @@ class Case:
         public = [item for item in found if item.resource.get("Scheme", default="internet-facing") == "internet-facing"]
         return next(iter(public or found), None)
 
+    def runs_otherwise(self, region: str) -> str:
+        """What runs an application there although there is no fleet, in words; empty where nothing does."""
+        from bicoastal.review.model.runners import runners  # noqa: PLC0415
+
+        return next((f"{region} {item.logical_id} is {how}" for item, how in runners(self.deployment, region)), "")
+
     @cached_property
     def names(self) -> Names:
         """DNS records and health checks."""

@@ -5,7 +5,6 @@ A rule is imported only where a resource type that it speaks of is there: a smal
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,11 +16,9 @@ from bicoastal.review.case import Case
 from bicoastal.review.rule import CannotTell, Hit, Path, Rule, Seen
 from bicoastal.review.rules.index import INDEX
 from bicoastal.review.suppress import Suppressions
+from bicoastal.review.verdict import plain
 
 FAILED = "rule-failed"
-_ZONE = re.compile(r"\$\{AWS::AvailabilityZone/([\w-]+)/(\d)\}")
-"""`Fn::GetAZs` gives zones by their position."""
-_REFERENCE = re.compile(r"\$\{[^{}]*/(\w[\w.]*)\}")
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -87,17 +84,11 @@ def _finding(rule: Rule, seen: Seen) -> Finding:
     severity, title, detail, remedy = rule.severity, rule.title, "", rule.remedy
     match seen:
         case Hit(text=text, remedy=own):
-            detail, remedy = f"{_plain(text)} {rule.why}", own or remedy
+            detail, remedy = f"{plain(text)} {rule.why}", own or remedy
         case CannotTell(reason=reason):
-            severity, title, detail = Severity.INFO, f"Can't tell: {rule.title}", _plain(reason)
+            severity, title, detail = Severity.INFO, f"Can't tell: {rule.title}", plain(reason)
     file = resource.stack.template.file
     return Finding(rule.id, severity, title, location, detail, remedy, file, resource.region, resource.logical_id)
-
-
-def _plain(text: str) -> str:
-    """References as a template writes them: the stack that they are followed to is the reader's own."""
-    text = _ZONE.sub(lambda found: f"zone {int(found[2]) + 1} of {found[1]}", text)
-    return _REFERENCE.sub(r"${\1}", text)
 
 
 def place(resource: Resource, path: Path) -> Location:

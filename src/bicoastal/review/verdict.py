@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value
+
+_ZONE = re.compile(r"\$\{AWS::AvailabilityZone/([\w-]+)/(\d)\}")
+"""`Fn::GetAZs` gives zones by their position."""
+_REFERENCE = re.compile(r"\$\{[^{}]*/(\w[\w.]*)\}")
 
 
 class Verdict(StrEnum):
@@ -44,7 +49,9 @@ class Judgement:
     def found(self, resource: Resource, text: str, *path: str | int) -> None:
         """A resource (the property at `path`) proves something."""
         self.evidence.append(
-            Evidence(resource.stack.template.file, resource.region, resource.logical_id, resource.line(*path), text)
+            Evidence(
+                resource.stack.template.file, resource.region, resource.logical_id, resource.line(*path), plain(text)
+            )
         )
 
     def sound(self, resource: Resource, text: str, *path: str | int) -> None:
@@ -54,6 +61,7 @@ class Judgement:
 
     def lacks(self, text: str) -> None:
         """Something that was asked is not there."""
+        text = plain(text)
         if text not in self._said:
             self._said.add(text)
             self._accused.add(" ".join(text.split(" ", 2)[:2]).rstrip(":"))
@@ -61,6 +69,7 @@ class Judgement:
 
     def unsure(self, text: str) -> None:
         """Something cannot be told from the templates."""
+        text = plain(text)
         if text not in self._said:
             self._said.add(text)
             self._accused.add(" ".join(text.split(" ", 2)[:2]).rstrip(":"))
@@ -77,14 +86,14 @@ class Judgement:
         """The property at `path` is `wanted` (one of them, for a tuple); `missing` says what it means if not."""
         value = resource.get(*path)
         if isinstance(value, Unknown):
-            self.unsure(f"{where(resource)}: {missing} cannot be told: {value.reason}")
+            self.unsure(f"{where(resource)}: {missing}: cannot be told: {value.reason}.")
             return False
         options = wanted if isinstance(wanted, tuple) else (wanted,)
         if any(same(value, option) for option in options):
             if found:
                 self.found(resource, found, *path)
             return True
-        self.lacks(f"{where(resource)}: {missing}")
+        self.lacks(f"{where(resource)}: {missing}.")
         return False
 
     @property
@@ -107,6 +116,14 @@ class RowVerdict:
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...]
     doubts: tuple[str, ...]
+
+
+def plain(text: str) -> str:
+    """References as a template writes them: the stack that they are followed to is the reader's own."""
+    if "${" not in text:
+        return text
+    text = _ZONE.sub(lambda found: f"zone {int(found[2]) + 1} of {found[1]}", text)
+    return _REFERENCE.sub(r"${\1}", text)
 
 
 def where(resource: Resource) -> str:

@@ -27,6 +27,17 @@ class Fleet:
     profile: Resource | None
     role: Resource | None
 
+    @property
+    def configured(self) -> str:
+        """What it starts by, where that is no launch template that is here; empty where it starts by nothing."""
+        if self.template is not None:
+            return ""
+        if self.resource.get("LaunchConfigurationName") is not None:
+            return "a launch configuration"
+        if self.resource.get("LaunchTemplate") is not None or self.resource.get("MixedInstancesPolicy") is not None:
+            return "a launch template that is not among these templates"
+        return ""
+
     def data(self, *path: str | int) -> Value:
         """A property of the launch template's data."""
         return self.template.get("LaunchTemplateData", *path) if self.template else None
@@ -46,6 +57,12 @@ class Balancer:
     def attribute(self, key: str) -> Value:
         """One of its attributes."""
         return attribute(self.resource, "LoadBalancerAttributes", key)
+
+
+def exported(deployment: Deployment, item: Resource) -> bool:
+    """Whether an output gives it away: another stack, which may not be here, goes on from it."""
+    outputs = item.stack.evaluator.outputs
+    return any(deployment.leads_to(item.stack.output(name), item) for name in outputs)
 
 
 def attribute(resource: Resource, name: str, key: str) -> Value:

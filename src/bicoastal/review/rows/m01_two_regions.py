@@ -32,9 +32,13 @@ def _complete(case: Case, judgement: Judgement, region: str) -> None:
     if balancer is None:
         judgement.lacks(f"{region} has no load balancer: users cannot reach the application there.")
     if fleet is None:
-        judgement.lacks(f"{region} has no fleet of instances: nothing serves there.")
+        other = case.runs_otherwise(region)
+        if other:
+            judgement.unsure(f"{other}: whether that serves users is not looked into.")
+        else:
+            judgement.lacks(f"{region} has no fleet of instances: nothing serves there.")
     if not case.databases(region):
-        judgement.lacks(f"{region} has no database, neither a primary nor a replica.")
+        judgement.lacks(f"{region} has no PostgreSQL database, neither a primary nor a replica.")
     if balancer is not None and fleet is not None:
         zones = {subnet.zone for value in fleet.resource.items("VPCZoneIdentifier") if (subnet := _subnet(case, value))}
         if len(zones) < 2:

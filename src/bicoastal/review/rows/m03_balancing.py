@@ -7,7 +7,7 @@ from bicoastal.cfn.values import Unknown
 from bicoastal.review.case import Case
 from bicoastal.review.model.network import ANYWHERE, Kind
 from bicoastal.review.model.resolution import Situation, load_limit
-from bicoastal.review.model.service import Balancer, Fleet, forwards
+from bicoastal.review.model.service import Balancer, Fleet, exported, forwards
 from bicoastal.review.verdict import Judgement, number, same, where
 
 TITLE = "Load balancing in each region, spill-over only at capacity"
@@ -61,7 +61,12 @@ def _entrance(case: Case, judgement: Judgement, balancer: Balancer) -> None:
         judgement.unsure(f"{where(item)}: its security groups are not among these templates.")
         return
     for port in (443, 80):
-        if not any(network.opened(group, port, to=[ANYWHERE], ingress=True) for group in balancer.groups):
+        if any(network.opened(group, port, to=[ANYWHERE], ingress=True) for group in balancer.groups):
+            continue
+        rules = [rule for group in balancer.groups for rule in network.rules(group, ingress=True)]
+        if any(rule.protocol in ("-1", "tcp") and rule.first <= port <= rule.last for rule in rules):
+            judgement.unsure(f"{where(item)}: whether users come from where its port {port} is open to.")
+        else:
             judgement.lacks(f"{where(item)}: its security groups let no user in on port {port}.")
 
 
@@ -118,7 +123,8 @@ def _targets(case: Case, judgement: Judgement, balancer: Balancer, fleet: Fleet)
     """Requests end at instances that exist, on a port and path that they serve."""
     joined = {id(target) for target in fleet.targets}
     for target in balancer.targets:
-        if id(target) not in joined:
+        stopgap = any(exported(case.deployment, one) for one in balancer.listeners)
+        if id(target) not in joined and not stopgap and not _joined_otherwise(case, target):
             judgement.lacks(f"{where(target)} gets requests, and no fleet joins it: it has no targets.")
     for listener in balancer.listeners:
         if listener.get("Protocol") != "HTTPS":
@@ -128,7 +134,8 @@ def _targets(case: Case, judgement: Judgement, balancer: Balancer, fleet: Fleet)
             judgement.lacks(f"{where(listener)} forwards to no target group.")
     serving = [target for target in fleet.targets if not case.demand.port or same(target.get("Port"), case.demand.port)]
     if not serving:
-        judgement.lacks(f"{where(fleet.resource)} joins no target group on the application's port {case.demand.port}.")
+        port = f" on the application's port {case.demand.port}" if case.demand.port else ""
+        judgement.lacks(f"{where(fleet.resource)} joins no target group{port}.")
     for target in fleet.targets:
         _health(case, judgement, target, fleet)
         _reachable(case, judgement, balancer, target, fleet)
@@ -147,6 +154,16 @@ def _targets(case: Case, judgement: Judgement, balancer: Balancer, fleet: Fleet)
         judgement.lacks(f"{where(fleet.resource)} keeps instances that the balancer finds unhealthy.")
 
 
+def _joined_otherwise(case: Case, target: Resource) -> bool:
+    """Whether it names its targets, or something that is no fleet (a service of containers) joins it."""
+    if target.get("Targets") is not None or target.get("TargetType") == "lambda":
+        return True
+    if exported(case.deployment, target):
+        return True
+    aside = ("AWS::ElasticLoadBalancingV2::", "AWS::CloudWatch::", "AWS::AutoScaling::")
+    return any(not one.type.startswith(aside) for one in case.deployment.referring(target))
+
+
 def _health(case: Case, judgement: Judgement, target: Resource, fleet: Fleet) -> None:
     """The path and port of a health check are served by something that the user data starts."""
     path = str(target.get("HealthCheckPath", default="/"))
@@ -155,8 +172,10 @@ def _health(case: Case, judgement: Judgement, target: Resource, fleet: Fleet) ->
         why = fleet.machine.unreadable if fleet.machine else "there is no launch template"
         judgement.unsure(f"{where(target)}: whether instances serve {path} cannot be told: {why}.")
         return
-    if port not in fleet.machine.everything:
+    if port not in fleet.machine.everything and fleet.machine.units:
         judgement.lacks(f"{where(target)} sends requests to port {port}, which nothing in the user data serves.")
+    elif port not in fleet.machine.everything:
+        judgement.unsure(f"{where(target)}: whether what the user data, a script, starts serves port {port}.")
     asked = case.demand.health_path
     if asked and path != asked and path not in fleet.machine.everything and "/.well-known/" not in path:
         judgement.lacks(f"{where(target)} asks {path}, which nothing serves.")

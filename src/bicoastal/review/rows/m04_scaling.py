@@ -21,7 +21,11 @@ def judge(case: Case) -> Judgement:
     for region in case.demand.regions:
         fleet = case.fleet(region.name)
         if fleet is None:
-            judgement.lacks(f"{region.name} has no Auto Scaling group.")
+            other = case.runs_otherwise(region.name)
+            if other:
+                judgement.unsure(f"{other}: whether and how that grows is not looked into.")
+            else:
+                judgement.lacks(f"{region.name} has no Auto Scaling group.")
             continue
         _size(case, judgement, fleet)
         _replaced_safely(judgement, fleet)
@@ -42,7 +46,10 @@ def _size(case: Case, judgement: Judgement, fleet: Fleet) -> None:
     if item.get("DesiredCapacity") is not None:
         judgement.lacks(f"{where(item)} sets DesiredCapacity: every deployment would undo what scaling did.")
     if fleet.template is None:
-        judgement.lacks(f"{where(item)} has no launch template: it has nothing to start.")
+        if fleet.configured:
+            judgement.unsure(f"{where(item)} starts by {fleet.configured}: what it starts is not looked into.")
+        else:
+            judgement.lacks(f"{where(item)} has no launch template: it has nothing to start.")
         return
     judgement.expect(
         fleet.template,

@@ -22,12 +22,12 @@ def judge(case: Case) -> Judgement:
     judgement = Judgement()
     primary, replica = case.primary, case.standby_replica
     if not case.databases():
-        judgement.lacks(
-            "There is no PostgreSQL database in any region: no primary, no replica, nothing to fail over to."
-        )
+        judgement.lacks("There is no PostgreSQL database: no primary, no replica, nothing to fail over to.")
         return judgement
     if primary is None:
         judgement.lacks(f"{case.regions[0]} has no PostgreSQL primary.")
+    elif _other_engine(judgement, primary):
+        return judgement
     else:
         _instance(case, judgement, primary)
         _primary(judgement, primary)
@@ -44,6 +44,18 @@ def judge(case: Case) -> Judgement:
         _replication_watched(case, judgement, region)
     _secrets(case, judgement)
     return judgement
+
+
+def _other_engine(judgement: Judgement, primary: Resource) -> bool:
+    """Says so where the database is another one than was asked for: the rest of the request would be noise."""
+    engine = primary.get("Engine")
+    if not isinstance(engine, str) or engine == "postgres":
+        return False
+    if engine == "aurora-postgresql":
+        judgement.unsure(f"{where(primary)} is an instance of Aurora: its cluster is not looked into.")
+    else:
+        judgement.lacks(f"{where(primary)} is {engine}, not PostgreSQL: the rest is not looked into.")
+    return True
 
 
 def _instance(case: Case, judgement: Judgement, item: Resource) -> None:
@@ -68,14 +80,17 @@ def _instance(case: Case, judgement: Judgement, item: Resource) -> None:
 
 def _subnets(case: Case, judgement: Judgement, item: Resource) -> None:
     group = case.deployment.resource(item.get("DBSubnetGroupName"))
+    if group is None and item.get("DBSubnetGroupName") is not None:
+        judgement.unsure(f"{where(item)}: its subnet group is not among these templates.")
+        return
     if group is None:
         judgement.lacks(f"{where(item)} has no subnet group: it would stand in the default VPC.")
         return
     subnets = [case.network(item.region).subnet(value) for value in group.items("SubnetIds")]
     zones = {subnet.zone for subnet in subnets if subnet is not None}
-    if None in subnets:
+    if None in subnets or isinstance(group.get("SubnetIds"), Unknown):
         judgement.unsure(f"{where(group)}: a subnet of it is not among these templates.")
-    if len(zones) < 2:
+    elif len(zones) < 2:
         judgement.lacks(f"{where(group)} spans {len(zones)} Availability Zone(s).")
     for subnet in subnets:
         if subnet is not None and subnet.kind is Kind.PUBLIC:

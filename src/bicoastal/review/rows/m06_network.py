@@ -13,12 +13,22 @@ TITLE = "VPCs with public and private subnets, peered by private addresses"
 PEERING = "AWS::EC2::VPCPeeringConnection"
 
 
+_PURPOSE = {
+    "public": "that lead to the internet",
+    "application": "in which a fleet stands",
+    "database": "in which a database stands",
+}
+
+
 def judge(case: Case) -> Judgement:
     """Each region's network by its effective routes, and what joins the two."""
     judgement = Judgement()
     for region in case.demand.regions:
         if not case.network(region.name).vpcs:
-            judgement.lacks(f"{region.name} has no VPC.")
+            if _elsewhere(case, region.name):
+                judgement.unsure(f"{region.name}: the VPC is not among these templates.")
+            else:
+                judgement.lacks(f"{region.name} has no VPC.")
             continue
         _vpc(case, judgement, region)
         _subnets(case, judgement, region)
@@ -28,7 +38,15 @@ def judge(case: Case) -> Judgement:
         _endpoints(case, judgement, region.name)
     if case.standby:
         _peering(case, judgement)
+    for region in case.demand.regions:
+        _flow_logs(case, judgement, region.name)
     return judgement
+
+
+def _elsewhere(case: Case, region: str) -> bool:
+    """Whether something here stands in a VPC that is not here."""
+    within = ("AWS::EC2::SecurityGroup", "AWS::EC2::Subnet", "AWS::ElasticLoadBalancingV2::TargetGroup")
+    return any(item.get("VpcId") is not None for item in case.deployment.of_type(*within, region=region))
 
 
 def _vpc(case: Case, judgement: Judgement, region: RegionDemand) -> None:
@@ -39,9 +57,13 @@ def _vpc(case: Case, judgement: Judgement, region: RegionDemand) -> None:
             if name == "EnableDnsHostnames" and not yes(vpc.get(name)):
                 judgement.lacks(f"{where(vpc)}: {name} is off: private names of endpoints do not resolve.")
         judgement.found(vpc, f"a VPC of {vpc.get('CidrBlock')}")
+
+
+def _flow_logs(case: Case, judgement: Judgement, region: str) -> None:
+    for vpc in case.network(region).vpcs:
         logs = [
             item
-            for item in case.deployment.of_type("AWS::EC2::FlowLog", region=region.name)
+            for item in case.deployment.of_type("AWS::EC2::FlowLog", region=region)
             if case.deployment.resource(item.get("ResourceId")) is vpc
         ]
         if not logs:
@@ -61,7 +83,9 @@ def _subnets(case: Case, judgement: Judgement, region: RegionDemand) -> None:
     )
     for tier, subnets in tiers:
         zones = {subnet.zone for subnet in subnets}
-        if len(zones) < region.zones:
+        if not zones:
+            judgement.lacks(f"{region.name} has no subnets {_PURPOSE[tier]}.")
+        elif len(zones) < region.zones:
             judgement.lacks(
                 f"{region.name} has {tier} subnets in {len(zones)} Availability Zone(s), not in {region.zones}."
             )

@@ -20,7 +20,11 @@ def judge(case: Case) -> Judgement:
     for region in case.regions:
         fleet = case.fleet(region)
         if fleet is None:
-            judgement.lacks(f"{region} has no instances, and no way into any in an emergency.")
+            other = case.runs_otherwise(region)
+            if other:
+                judgement.unsure(f"{other}: how people get in there in an emergency is not looked into.")
+            else:
+                judgement.lacks(f"{region} has no fleet of instances, and no way into any in an emergency.")
             continue
         _instances(case, judgement, fleet)
         _passwords(case, judgement, region)
@@ -41,7 +45,12 @@ def _administrators(case: Case, judgement: Judgement) -> None:
 def _instances(case: Case, judgement: Judgement, fleet: Fleet) -> None:
     """The instances' role: enough for what the user data does, nothing that raises it."""
     if fleet.profile is None or fleet.role is None:
-        judgement.lacks(f"{where(fleet.resource)}: its instances have no role: no secrets, no logs, no sessions.")
+        if fleet.configured:
+            judgement.unsure(
+                f"{where(fleet.resource)}: what its instances may do: it starts by {fleet.configured}, not looked into."
+            )
+        else:
+            judgement.lacks(f"{where(fleet.resource)}: its instances have no role: no secrets, no logs, no sessions.")
         return
     role, may = fleet.role, case.identities.may
     for action in _RAISING:

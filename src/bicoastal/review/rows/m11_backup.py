@@ -65,7 +65,8 @@ def _schedule(judgement: Judgement, plan: Resource, schedule: str, region: Regio
         return
     minute, hour, _, _, days, _ = fields.groups()
     if days not in ("MON-FRI", "2-6"):
-        judgement.lacks(f"{where(plan)} runs on {days}, not on weekdays only.")
+        said = "every day" if days in ("*", "?") else f"on {days}"
+        judgement.lacks(f"{where(plan)} runs {said}, not on weekdays only.")
         return
     wanted = region.backup_start
     if wanted and (int(hour) if hour.isdigit() else hour, int(minute) if minute.isdigit() else minute) != tuple(
@@ -91,7 +92,7 @@ def _locked(case: Case, judgement: Judgement, vault: Resource) -> None:
         judgement.lacks(f"{where(vault)} has no key of its own: who may read the backups cannot be governed.")
     elif key.region != vault.region:
         judgement.lacks(f"{where(vault)} is encrypted with a key of {key.region}.")
-    judgement.found(vault, "a locked vault with a key of its region")
+    judgement.sound(vault, "a locked vault with a key of its region")
 
 
 def _copied(
@@ -117,7 +118,7 @@ def _selected(case: Case, judgement: Judgement) -> None:
     """The primary, and it alone, is selected: a backup of the replica would be a second bill for the same rows."""
     primary = case.primary
     if primary is None:
-        judgement.lacks("There is no primary database to back up.")
+        judgement.lacks("There is no primary PostgreSQL database to back up.")
         return
     chosen = [item for item in case.deployment.of_type(SELECTION) if item.region == primary.region]
     if not any(_selects(case, item, primary) for item in chosen):

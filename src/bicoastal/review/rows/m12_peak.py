@@ -22,7 +22,11 @@ def judge(case: Case) -> Judgement:
         grows = _alarms(case, fleet, up=True)
         shrinks = _alarms(case, fleet, up=False)
         if not grows:
-            judgement.lacks(f"{region} does not grow under load.")
+            other = case.runs_otherwise(region) if fleet is None else ""
+            if other:
+                judgement.unsure(f"{other}: what it does under load is not looked into.")
+            else:
+                judgement.lacks(f"{region} does not grow under load.")
             continue
         out = min(_delay(alarm) for alarm in grows)
         if out > _PROMPT_S:

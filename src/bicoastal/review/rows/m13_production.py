@@ -8,7 +8,7 @@ from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import DATABASE, Case
-from bicoastal.review.model.essentials import ESSENTIAL
+from bicoastal.review.model.essentials import ESSENTIAL, added_to
 from bicoastal.review.verdict import Judgement, where, yes
 
 TITLE = "Production-ready: encrypted, protected, deployable"
@@ -35,7 +35,8 @@ def judge(case: Case) -> Judgement:
 def _deployable(judgement: Judgement, item: Resource) -> None:
     """References lead somewhere, and what the type cannot do without is there."""
     for path, unknown in item.unknowns:
-        if not unknown.options and unknown.reason.startswith("nothing here is called"):
+        nobodys = not unknown.options and unknown.reason.startswith("nothing here is called")
+        if nobodys and not added_to(item.stack):
             judgement.lacks(f"{where(item)}: {'.'.join(map(str, path))}: {unknown.reason}.")
     for name in ESSENTIAL.get(item.type, ()):
         if name == "DeliverLogsPermissionArn" and item.get("LogDestinationType") == "s3":
@@ -147,7 +148,7 @@ def _users(case: Case, key: Resource) -> list[Resource]:
 
 def _databases(case: Case, judgement: Judgement) -> None:
     if not case.databases():
-        judgement.lacks("There is no database to protect.")
+        judgement.lacks("There is no PostgreSQL database to protect.")
     for item in case.databases():
         if case.is_reader(item):
             continue

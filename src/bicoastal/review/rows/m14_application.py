@@ -19,7 +19,15 @@ def judge(case: Case) -> Judgement:
     for region in case.regions:
         fleet = case.fleet(region)
         if fleet is None or fleet.template is None or fleet.machine is None:
-            judgement.lacks(f"{region} has no instances that could run an application.")
+            other = case.runs_otherwise(region) if fleet is None else ""
+            if other:
+                judgement.unsure(f"{other}: whether that is the application is not looked into.")
+            elif fleet is not None and fleet.configured:
+                judgement.unsure(
+                    f"{where(fleet.resource)}: what runs there: it starts by {fleet.configured}, not looked into."
+                )
+            else:
+                judgement.lacks(f"{region} has no fleet of instances that could run an application.")
             continue
         machine = fleet.machine
         if machine.unreadable:

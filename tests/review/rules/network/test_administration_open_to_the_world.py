@@ -8,9 +8,20 @@ from tests.support.pieces import BALANCER, FLEET, VPC
 RULE = "administration-open-to-the-world"
 
 
+INSIDE = "FromPort: 8080, ToPort: 8080, SourceSecurityGroupId: !Ref Users"
+
+
 def test_ssh() -> None:
-    (text,) = said(RULE, (VPC + BALANCER + FLEET).replace("FromPort: 443, ToPort: 443", "FromPort: 22, ToPort: 22"))
-    assert text.startswith("warning: Users opens SSH to 0.0.0.0/0.")
+    text = (VPC + BALANCER + FLEET).replace(INSIDE, "FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0")
+    (said_of_it,) = said(RULE, text)
+    assert said_of_it.startswith("warning: Instances opens SSH to 0.0.0.0/0.")
+
+
+def test_everything_of_a_load_balancer_that_listens_on_one_port() -> None:
+    open_ = (VPC + BALANCER + FLEET).replace("IpProtocol: tcp, FromPort: 443, ToPort: 443", 'IpProtocol: "-1"')
+    assert said(RULE, open_) == []
+    (shared,) = said(RULE, open_.replace("SecurityGroupIds: [!Ref Instances]", "SecurityGroupIds: [!Ref Users]"))
+    assert shared.startswith("warning: Users opens everything")
 
 
 def test_https() -> None:
@@ -18,12 +29,5 @@ def test_https() -> None:
 
 
 def test_from_one_network() -> None:
-    assert (
-        said(
-            RULE,
-            (VPC + BALANCER + FLEET).replace(
-                "FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0", "FromPort: 22, ToPort: 22, CidrIp: 192.0.2.0/24"
-            ),
-        )
-        == []
-    )
+    text = (VPC + BALANCER + FLEET).replace(INSIDE, "FromPort: 22, ToPort: 22, CidrIp: 192.0.2.0/24")
+    assert said(RULE, text) == []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
+from bicoastal.review.model.service import exported
 from bicoastal.review.rule import Hit, Rule, Seen
 
 RULE = Rule(
@@ -25,24 +25,18 @@ def look(case: Case) -> Iterator[Seen]:
     """Groups that get requests, have no targets of their own, and that nothing here refers to as somebody who joins."""
     for region in case.deployment.regions:
         for balancer in case.balancers(region):
-            if any(_exported(case, one) for one in balancer.listeners):
+            if any(exported(case.deployment, one) for one in balancer.listeners):
                 continue  # others hang their own groups on it, and this one is a stopgap
             for target in balancer.targets:
                 if target.get("Targets") is not None or target.get("TargetType") == "lambda":
                     continue
                 users = [one for one in case.deployment.referring(target) if not one.type.startswith(_ASIDE)]
-                if not users and not _exported(case, target) and not _unclear(case, region):
+                if not users and not exported(case.deployment, target) and not _unclear(case, region):
                     text = f"{balancer.resource.logical_id} forwards to {target.logical_id}, which nothing joins."
                     yield Hit(target, text)
 
 
 _ASIDE = ("AWS::ElasticLoadBalancingV2::", "AWS::CloudWatch::", "AWS::AutoScaling::ScalingPolicy")
-
-
-def _exported(case: Case, target: Resource) -> bool:
-    """Whether another stack, which is not here, may join."""
-    outputs = target.stack.evaluator.outputs
-    return any(case.deployment.leads_to(target.stack.output(name), target) for name in outputs)
 
 
 def _unclear(case: Case, region: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
@@ -19,6 +20,13 @@ RULE = Rule(
     ("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress"),
     "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
 )
+_BALANCERS = {"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer"}
+_ASIDE = (
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::CloudFormation::Stack",
+)
 _PORTS = {22: "SSH", 3389: "RDP", 3306: "MySQL", 6379: "Redis", 27017: "MongoDB"}
 
 
@@ -26,6 +34,8 @@ def look(case: Case) -> Iterator[Seen]:
     """Rules that name such a port, alone or in a range; everything from everywhere counts too."""
     for region in case.deployment.regions:
         for group in case.deployment.of_type("AWS::EC2::SecurityGroup", region=region):
+            if _of_balancers(case, group):
+                continue
             for rule in case.network(region).rules(group, ingress=True):
                 protocol = rule.resource.get(*rule.path, "IpProtocol")
                 unclear = isinstance(rule.resource.get(*rule.path, "FromPort"), Unknown) or isinstance(
@@ -35,3 +45,9 @@ def look(case: Case) -> Iterator[Seen]:
                 if rule.peer in (ANYWHERE, "::/0") and rule.protocol in ("tcp", "-1") and open_ones and not unclear:
                     what = "everything" if len(open_ones) == len(_PORTS) else ", ".join(open_ones)
                     yield Hit(rule.resource, f"{group.logical_id} opens {what} to {rule.peer}.", rule.path)
+
+
+def _of_balancers(case: Case, group: Resource) -> bool:
+    """Whether load balancers alone bear it: they answer on their listeners' ports, whatever else is open."""
+    users = {one.type for one in case.deployment.referring(group) if one.type not in _ASIDE}
+    return bool(users) and users <= _BALANCERS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bicoastal.cfn.deployment import Stack
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
+from bicoastal.review.model.essentials import added_to
 from bicoastal.review.rule import Hit, Rule, Seen
 
 RULE = Rule(
@@ -23,7 +23,7 @@ _NOBODY = "nothing here is called"
 
 def look(case: Case) -> Iterator[Seen]:
     """Properties whose value is not known because the name in it is nobody's."""
-    written_here = {stack.id for stack in case.deployment.stacks.values() if not _added_to(stack)}
+    written_here = {stack.id for stack in case.deployment.stacks.values() if not added_to(stack)}
     for item in case.deployment.resources:
         if item.stack.id not in written_here:
             continue
@@ -31,14 +31,3 @@ def look(case: Case) -> Iterator[Seen]:
             if unknown.reason.startswith(_NOBODY) and not unknown.options:
                 yield Hit(item, f"{item.logical_id}: {unknown.reason}.", path)
                 break
-
-
-def _added_to(stack: Stack) -> bool:
-    """Whether macros, modules or includes make resources that are not written here."""
-    body = stack.template.body
-    if body.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]) or "Modules" in body:
-        return True
-    names = stack.evaluator.resources
-    return "Fn::Transform" in names or any(
-        "::" not in item.type or item.type.endswith("::MODULE") for item in stack.resources.values()
-    )
