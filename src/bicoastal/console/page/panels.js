@@ -13,7 +13,7 @@ export function drawVerdict() {
     const silent = regions().filter((region) => state.coast[region] && !answers(region));
     const head = standing.primary ? `${standing.primary} is the primary`
       : silent.length ? `${silent.join(" and ")} ${silent.length > 1 ? "do" : "does"} not answer, who is the primary is not clear` : "who is the primary is not clear";
-    if (standing.protected === null) text = `${head}; whether it is protected is being asked`;
+    if (standing.protected === null) text = standing.unknown?.length ? `${head}, whether protected is not known` : `${head}, whether protected is being asked`;
     else if (standing.protected) [text, kind] = [`${head}, protected`, "good"];
     else [text, kind] = [`${head}, unprotected`, "bad"];
   }
@@ -72,6 +72,7 @@ export function wrongs() {
   for (const why of standing?.protected === false ? standing.why : []) {
     if (!/does not answer|is not clear/.test(why)) found.push(["bad", "", `unprotected: ${why}`, ""]);
   }
+  for (const why of standing?.unknown ?? []) found.push(["warn", "", "whether it is protected is not known", why]);
   const silent = (item) => item[2].startsWith("taken away") || item[2] === "the AWS API does not answer";
   return found.sort((one, two) => (one[0] === "bad" ? 0 : 1) - (two[0] === "bad" ? 0 : 1) || (silent(two) ? 1 : 0) - (silent(one) ? 1 : 0));
 }

@@ -244,7 +244,7 @@ class Watcher:
         self._judge()
         task = next((task for task in self._tasks if task.name == f"kit {region}"), None)
         if task is not None:
-            task.every_s = _KIT_BUSY_S if self.busy else _KIT_S
+            task.every_s = _KIT_BUSY_S if self.busy or found is None else _KIT_S
 
     def _measure(self, region: str) -> None:
         seen, ground = self._looks.get(region), self._grounds.get(region)
@@ -314,19 +314,24 @@ class Watcher:
         with self._lock:
             standing = judged(self._subject, {region: Region(self._side(region)) for region in regions})
             before, self._standing = self._standing, standing
-        # Until each kit has answered once, what is missing is a question that is still under way.
-        known = all(region in self._kits or not self._looks[region].coast.answered for region in regions)
+        # Without a kit's answer whether it is protected is not known: that is no reason to say that it is not.
+        unasked = [region for region in regions if self._looks[region].coast.answered and not self._kit_of(region)]
+        known = not unasked
         self._tell.put(
             "standing",
             {
                 "primary": standing.primary, "protected": standing.protected if known else None,
                 "why": standing.why if known else (), "stops": standing.stops if known else (),
+                "unknown": [self._kits[region][1] for region in unasked if region in self._kits],
             },
         )  # fmt: skip
         if known and before is not None:
             for event in events.of_standing(before if self._was_known else None, standing):
                 self._tell.happened(event)
         self._was_known = known
+
+    def _kit_of(self, region: str) -> Kit | None:
+        return self._kits.get(region, (None, ""))[0]
 
     def _side(self, region: str) -> Side:
         seen = self._looks[region]
