@@ -43,6 +43,9 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
         predicted = predictions(run)
         run.known_rows = stage.ids(script.home) or frozenset()
         perform(run)
+        users.entries()  # where one coast's process has ended by itself, that is said
+        # Who leaves writes down what he had begun: somebody may have seen that row already.
+        users.stop()
         entries = users.entries()
     return report_of(run, entries, predicted, seed)
 
