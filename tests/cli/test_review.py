@@ -62,7 +62,7 @@ def test_a_table_alone_is_told_what_was_asked_what_is_there_what_is_not_and_wher
     assert text.startswith("Asked: a web application in two regions, us-east-1 (home) and us-west-2 (profile")
     assert "\nThere is: Orders (DynamoDB Table), in us-east-1.\n" in text
     assert " ✗ M5  Multi-AZ PostgreSQL" in text
-    assert "M5   - There is no PostgreSQL database in any region" in text
+    assert "M5   - There is no PostgreSQL database: no primary" in text
     assert "us-east-1 and us-west-2 have no VPC." in text
     assert "there is: Orders (data in us-east-1)" in text
     assert "Begin with M6, which others stand on: us-east-1 and us-west-2 have no VPC. Then M5 and M14." in text

@@ -129,6 +129,15 @@ class Stack:
                 found[logical_id] = Resource(self, logical_id, body, None if isinstance(held, Unknown) else True)
         return found
 
+    @cached_property
+    def is_added_to(self) -> bool:
+        """Whether macros, modules or includes make resources that are not written here."""
+        body = self.template.body
+        macros = body.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"])
+        if macros or "Modules" in body or "Fn::Transform" in self.evaluator.resources:
+            return True
+        return any("::" not in item.type or item.type.endswith("::MODULE") for item in self.resources.values())
+
     def output(self, name: Value) -> Value:
         """An output's value."""
         body = self.evaluator.outputs.get(name) if isinstance(name, str) else None

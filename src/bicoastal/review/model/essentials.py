@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bicoastal.cfn.deployment import Stack
-
 ESSENTIAL: Mapping[str, tuple[str, ...]] = {
     "AWS::AutoScaling::AutoScalingGroup": ("MinSize", "MaxSize", "VPCZoneIdentifier|AvailabilityZones"),
     "AWS::AutoScaling::ScalingPolicy": ("AutoScalingGroupName",),
@@ -54,14 +52,3 @@ ESSENTIAL: Mapping[str, tuple[str, ...]] = {
     "AWS::WAFv2::LoggingConfiguration": ("ResourceArn", "LogDestinationConfigs"),
     "AWS::WAFv2::WebACLAssociation": ("ResourceArn", "WebACLArn"),
 }
-
-
-def added_to(stack: Stack) -> bool:
-    """Whether macros, modules or includes make resources that are not written here."""
-    body = stack.template.body
-    if body.get("Transform") not in (None, "AWS::LanguageExtensions", ["AWS::LanguageExtensions"]) or "Modules" in body:
-        return True
-    names = stack.evaluator.resources
-    return "Fn::Transform" in names or any(
-        "::" not in item.type or item.type.endswith("::MODULE") for item in stack.resources.values()
-    )

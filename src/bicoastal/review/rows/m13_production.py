@@ -8,7 +8,7 @@ from bicoastal.cfn.deployment import Resource
 from bicoastal.cfn.values import Unknown, Value
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import DATABASE, Case
-from bicoastal.review.model.essentials import ESSENTIAL, added_to
+from bicoastal.review.model.essentials import ESSENTIAL
 from bicoastal.review.verdict import Judgement, where, yes
 
 TITLE = "Production-ready: encrypted, protected, deployable"
@@ -36,7 +36,7 @@ def _deployable(judgement: Judgement, item: Resource) -> None:
     """References lead somewhere, and what the type cannot do without is there."""
     for path, unknown in item.unknowns:
         nobodys = not unknown.options and unknown.reason.startswith("nothing here is called")
-        if nobodys and not added_to(item.stack):
+        if nobodys and not item.stack.is_added_to:
             judgement.lacks(f"{where(item)}: {'.'.join(map(str, path))}: {unknown.reason}.")
     for name in ESSENTIAL.get(item.type, ()):
         if name == "DeliverLogsPermissionArn" and item.get("LogDestinationType") == "s3":

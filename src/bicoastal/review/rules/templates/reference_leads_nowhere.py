@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
-from bicoastal.review.model.essentials import added_to
 from bicoastal.review.rule import Hit, Rule, Seen
 
 RULE = Rule(
@@ -23,7 +22,7 @@ _NOBODY = "nothing here is called"
 
 def look(case: Case) -> Iterator[Seen]:
     """Properties whose value is not known because the name in it is nobody's."""
-    written_here = {stack.id for stack in case.deployment.stacks.values() if not added_to(stack)}
+    written_here = {stack.id for stack in case.deployment.stacks.values() if not stack.is_added_to}
     for item in case.deployment.resources:
         if item.stack.id not in written_here:
             continue
