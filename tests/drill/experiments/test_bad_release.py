@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,13 +14,14 @@ from typing import Any
 import pytest
 
 from bicoastal.blueprint.bundle import application_bundle, version_of
+from bicoastal.blueprint.service.balancer import HEALTH_TIMEOUT_S
 from bicoastal.drill.experiment import Run
 from bicoastal.drill.experiments import bad_release
 from bicoastal.spec.load import load
 from bicoastal.twin.pace import FAST
 from tests.drill.entries import read
 from tests.drill.made import FAULT, evidence, run
-from tests.support.running import sample
+from tests.support.running import sample, until
 
 STOPPED = {"code": 3, "seconds": 50.0, "said": ["Rolled back: Fleet, LaunchTemplate put back."]}
 DEPLOYED = {"code": 0, "seconds": 20.0, "said": ["4 done."]}
@@ -48,9 +52,9 @@ def test_a_bad_release_is_another_command_of_a_whole_spec(playing: Any, change: 
     assert spec.app.command != load(playing.stage.script.spec).app.command
 
 
-def test_a_mortal_one_lives_for_its_time(playing: Any, tmp_path: Path) -> None:
+def test_a_mortal_one_lives_for_its_time(playing: Any) -> None:
     """At the fast pace 30 s, here made shorter: its whole command is killed, whatever the shell made of it."""
-    command = bad_release._mortal(playing, tmp_path, "sleep 30; echo 'still there'")
+    command = bad_release._mortal(playing, "sleep 30; echo 'still there'")
     assert "--signal=KILL 30 " in command
     done = subprocess.run(
         ["/bin/sh", "-c", command.replace("KILL 30", "KILL 0.2")], capture_output=True, timeout=10, check=False
@@ -59,9 +63,27 @@ def test_a_mortal_one_lives_for_its_time(playing: Any, tmp_path: Path) -> None:
     assert b"still there" not in done.stdout
 
 
-def test_a_slow_one_is_a_program(playing: Any, tmp_path: Path) -> None:
-    bad_release._slow(playing, tmp_path, "")
-    subprocess.run([sys.executable, "-m", "py_compile", tmp_path / "slow_release.py"], check=True)
+def test_a_slow_one_answers_later_than_the_balancer_waits(playing: Any) -> None:
+    command = bad_release._slow(playing, "").replace("python3.11", sys.executable)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {"HOST": "127.0.0.1", "PORT": str(port), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(["/bin/sh", "-c", command], env=environment, stderr=subprocess.DEVNULL) as program:
+        try:
+            until("it listens", lambda: _listens(port), 20)
+            began = time.monotonic()
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+            assert time.monotonic() - began > playing.stage.pace.seconds(HEALTH_TIMEOUT_S)
+            connection.close()
+        finally:
+            program.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 1):
+        return True
 
 
 def noted(**notes: Any) -> Run:

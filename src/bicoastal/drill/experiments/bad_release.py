@@ -11,7 +11,7 @@ version. Its bar is arithmetic, in template time: each of two servers dies once 
 two checks at 5 s and a timeout of 4 s half of the requests of its region meet it: 2 x 14 / 300 / 2, or one in twenty.
 On AWS such a version may live for hours first; a shorter life is the harder case here, and tells the same.
 
-Releases are made of the bundle that the stage runs: another `app.command`, and a file beside the application.
+Releases are the bundle that the stage runs, with another `app.command`: no release command is run for them.
 """
 
 from __future__ import annotations
@@ -43,45 +43,34 @@ FAILED = 3
 """How `deploy` ends where a stack has failed."""
 _DEPLOY_S = 240.0
 _DIES_S = 60.0
-_SLOW = """\
-import http.server, os, time
+_SLOW = (
+    "import http.server as h, os, time; "
+    "answer = lambda it: (time.sleep({seconds:g}), it.send_response(200), it.end_headers()); "
+    "slow = type('Slow', (h.BaseHTTPRequestHandler,), dict(do_GET=answer, do_POST=answer)); "
+    "h.ThreadingHTTPServer((os.environ['HOST'], int(os.environ['PORT'])), slow).serve_forever()"
+)
+Change = Callable[[Run, str], str]
+"""The command that starts the release, of the one that starts the application."""
 
 
-class Slow(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep({seconds})
-        self.send_response(200)
-        self.end_headers()
-
-    do_POST = do_GET
-
-
-http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Slow).serve_forever()
-"""
-Change = Callable[[Run, Path, str], str]
-"""Changes a copy of the application, and returns its new command; given the folder and the old command."""
-
-
-def _unwell(_: Run, folder: Path, command: str) -> str:
-    del folder, command
+def _unwell(_: Run, command: str) -> str:
+    del command
     # The folder's files, and so no health path.
     return 'exec python3.11 -m http.server --bind "$HOST" "$PORT"'
 
 
-def _slow(run: Run, folder: Path, command: str) -> str:
+def _slow(run: Run, command: str) -> str:
     del command
-    (folder / "slow_release.py").write_text(_SLOW.format(seconds=run.stage.pace.seconds(HEALTH_TIMEOUT_S * 1.5)))
-    return "exec python3.11 slow_release.py"
+    program = _SLOW.format(seconds=run.stage.pace.seconds(HEALTH_TIMEOUT_S * 1.5))
+    return f"exec python3.11 -c {shlex.quote(program)}"
 
 
-def _mortal(run: Run, folder: Path, command: str) -> str:
-    del folder
+def _mortal(run: Run, command: str) -> str:
     return f"exec timeout --signal=KILL {run.stage.pace.seconds(LIVES_S):g} /bin/sh -c {shlex.quote(command)}"
 
 
-def as_it_is(_: Run, folder: Path, command: str) -> str:
+def as_it_is(_: Run, command: str) -> str:
     """Nothing is changed."""
-    del folder
     return command
 
 
@@ -98,7 +87,7 @@ def release(run: Run, name: str, change: Change) -> Path:
     app = data["app"]
     # Its dependencies are in the bundle.
     app.pop("build", None)
-    data["app"] = {**app, "folder": "app", "command": change(run, folder / "app", app["command"])}
+    data["app"] = {**app, "folder": "app", "command": change(run, app["command"])}
     spec = folder / "bicoastal.yaml"
     spec.write_text(yaml.safe_dump(data, sort_keys=False))
     return spec
