@@ -30,8 +30,8 @@ Writes pause from `stop writes` to `raise the epoch`. Whatever fails before the 
 Ctrl-C. Killed, the same command goes on;
 asked for the region that the writes were in, it lets them go on there.""",
     Operation.REJOIN: """\
-The other region is there again, or was left by a switchover: make a replica of it. `bicoastal rejoin
-[--without-list] [--dry-run]`.
+The other region is there again, was left by a switchover, or has a replica that can follow no more (the WAL that it
+lacks is gone): make a replica of it. `bicoastal rejoin [--without-list] [--dry-run]`.
 
 It finds the primary by itself. The former primary is fenced before anything else and kept under its generation for
 inspection. Rows that it alone has go to
