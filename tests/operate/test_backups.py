@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bicoastal.aws.faults import ApiFault
 from bicoastal.core.errors import Refused
-from bicoastal.operate.backups import Copy, Point, Vault, _related, choose
+from bicoastal.operate.backups import Copy, Point, Vault, _related, _unless_denied, choose
 from bicoastal.operate.census import Census, Table
 from bicoastal.operate.restore import Sought, restore_state
 from bicoastal.operate.restoring import Job, Place, Restored, identifier, metadata
@@ -18,6 +19,19 @@ from tests.operate.kits import EAST, WEST
 
 FRIDAY = datetime(2026, 11, 27, 5, 0, tzinfo=UTC)
 SOURCE = f"arn:aws:rds:{EAST}:123456789012:db:orders-production-db-g1"
+
+
+def test_who_may_not_see_plans_sees_recovery_points_all_the_same() -> None:
+    def denied() -> None:
+        raise ApiFault("not authorized", "AccessDeniedException")
+
+    def throttled() -> None:
+        raise ApiFault("slow down", "Throttling")
+
+    assert _unless_denied(denied, "unknown") == "unknown"
+    assert _unless_denied(lambda: "seen", "unknown") == "seen"
+    with pytest.raises(ApiFault, match="slow down"):
+        _unless_denied(throttled, "unknown")
 
 
 def point(name: str, at: datetime = FRIDAY, region: str = EAST, state: str = "COMPLETED") -> Point:

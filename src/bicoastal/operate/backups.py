@@ -6,13 +6,13 @@ A region that does not answer in time is told as unknown, and so is a size or a 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from bicoastal.aws.faults import aws_faults
+from bicoastal.aws.faults import ApiFault, aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.core.cron import cron
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
@@ -24,6 +24,7 @@ DEADLINE_S = 15.0
 """For both regions' answers together."""
 COMPLETED = "COMPLETED"
 _LOOK_S = 0.02
+_DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,23 @@ def look(session: Session, subject: Subject, region: str) -> Vault:
     answers = beside.together(
         {
             "points": lambda: _points(session, region, name),
-            "copies": lambda: _copies(session, region, name),
-            "plan": lambda: _plan(session, subject, region),
+            "copies": lambda: _unless_denied(partial(_copies, session, region, name), []),
+            "plan": lambda: _unless_denied(partial(_plan, session, subject, region), ((), None)),
         }
     )
     schedules, selected = answers["plan"]
     points = sorted(answers["points"], key=lambda point: point.taken, reverse=True)
     return Vault(region, True, "", name, tuple(points), schedules, selected, tuple(answers["copies"]))
+
+
+def _unless_denied(ask: Callable[[], Any], unknown: Any) -> Any:
+    """Who may see recovery points need not be allowed to see plans and jobs: what he may not see is unknown."""
+    try:
+        return ask()
+    except ApiFault as fault:
+        if fault.code not in _DENIED:
+            raise
+        return unknown
 
 
 def _points(session: Session, region: str, vault: str) -> list[Point]:
