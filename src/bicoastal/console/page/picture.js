@@ -250,6 +250,7 @@ function facts(region, x, place) {
 function lsn(db, kit) {
   const known = kit?.kit;
   if (kit === null) return "LSN and epoch unknown";
+  if (known?.role === "unreachable") return "LSN and epoch unknown: the kit does not reach the database";
   if (!known) return kit ? `LSN and epoch unknown: ${kit.why || "nobody could be asked"}` : "LSN and epoch: being asked";
   const at = db.source ? known.replayed_lsn : known.written_lsn;
   const word = db.source ? "replayed to" : "written to";

@@ -244,7 +244,7 @@ class Watcher:
         self._judge()
         task = next((task for task in self._tasks if task.name == f"kit {region}"), None)
         if task is not None:
-            task.every_s = _KIT_BUSY_S if self.busy or found is None else _KIT_S
+            task.every_s = _KIT_BUSY_S if self.busy or self._kit_of(region) is None else _KIT_S
 
     def _measure(self, region: str) -> None:
         seen, ground = self._looks.get(region), self._grounds.get(region)
@@ -322,7 +322,8 @@ class Watcher:
             {
                 "primary": standing.primary, "protected": standing.protected if known else None,
                 "why": standing.why if known else (), "stops": standing.stops if known else (),
-                "unknown": [self._kits[region][1] for region in unasked if region in self._kits],
+                "unknown": [self._kits[region][1] or f"the kit in {region} does not reach its database"
+                            for region in unasked if region in self._kits],
             },
         )  # fmt: skip
         if known and before is not None:
@@ -331,7 +332,9 @@ class Watcher:
         self._was_known = known
 
     def _kit_of(self, region: str) -> Kit | None:
-        return self._kits.get(region, (None, ""))[0]
+        """What is known; a kit that does not reach its database knows nothing of who follows it."""
+        found = self._kits.get(region, (None, ""))[0]
+        return found if found is not None and found.role != kit.UNREACHABLE else None
 
     def _side(self, region: str) -> Side:
         seen = self._looks[region]
