@@ -11,7 +11,8 @@ is not counted, and said.
 
 Times are those of new processes, a first one (which compiles and fills caches) not counted: the median of several, in
 wall seconds, with the CPU seconds of the same run (user and system, children included) beside it. Bars are held against
-wall seconds. A process that does not end within its limit has taken "at least" that long.
+wall seconds; with `--cpu` against CPU seconds, for a machine that others use at the same time, and that is said. A
+process that does not end within its limit has taken "at least" that long.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ BARS = {
     "--schema": ((0.9, 2.5), (4.0, 7.0)),
 }
 """By our own flag: seconds, and how many times longer cfn-lint takes, for one template and for fifty."""
+BY_CPU = "--cpu" in sys.argv[1:]
 PEER_LIMIT_S = 600
 """One run of a peer."""
 FAULTS_LIMIT_S = 1800
@@ -210,6 +212,11 @@ class Taken:
     ended: bool = True
     """False: it was ended at its limit."""
 
+    @property
+    def judged_s(self) -> float:
+        """What bars are held against."""
+        return self.cpu_s if BY_CPU else self.wall_s
+
     def __str__(self) -> str:
         return f"{'' if self.ended else '>= '}{self.wall_s:.2f} s (CPU {self.cpu_s:.2f})"
 
@@ -221,6 +228,7 @@ def speed(scratch: Path, *, peers: bool) -> list[str]:
     size = sum(path.stat().st_size for path in fifty)
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}, {load:.1f} processes wanting a CPU at the start")
+    print(f"bars are held against {'CPU' if BY_CPU else 'wall'} seconds, the median of runs as whole processes")
     print(f"one template: {one[0].stat().st_size / 1000:.0f} KB; {len(fifty)} templates: {size / 1e6:.2f} MB")
     program = str(ROOT / ".venv/bin/bicoastal")
     failed = []
@@ -230,8 +238,8 @@ def speed(scratch: Path, *, peers: bool) -> list[str]:
         small, large = _taken([*command, *map(str, one)], 9), _taken([*command, str(scratch / "fifty")], 5)
         times[schema] = (small, large)
         _line(f"bicoastal {schema}", small, large, f"bars {limit_one} and {limit_fifty} s")
-        failed += [f"one template takes {small.wall_s:.2f} s, not {limit_one}"] * (small.wall_s > limit_one)
-        failed += [f"fifty templates take {large.wall_s:.2f} s, not {limit_fifty}"] * (large.wall_s > limit_fifty)
+        failed += [f"one template takes {small.judged_s:.2f} s, not {limit_one}"] * (small.judged_s > limit_one)
+        failed += [f"fifty templates take {large.judged_s:.2f} s, not {limit_fifty}"] * (large.judged_s > limit_fifty)
     peak = max(item.memory_mib for item in times["--no-schema"])
     print(f"most memory of a process: {peak:.0f} MiB (bar {MEMORY_MIB}, our rules)")
     failed += [f"{peak:.0f} MiB of memory, not {MEMORY_MIB}"] * (peak > MEMORY_MIB)
@@ -280,7 +288,7 @@ def _against_peers(one: Sequence[Path], fifty: Sequence[Path], ours: dict[str, t
     _line("cloudformation-validate", _taken([*python, *map(str, one)], 3), _taken([*python, *map(str, fifty)], 2))
     failed = []
     for flag, bars in BARS.items():
-        ratios = [peer.wall_s / own.wall_s for peer, own in zip(theirs, ours[flag], strict=True)]
+        ratios = [peer.judged_s / own.judged_s for peer, own in zip(theirs, ours[flag], strict=True)]
         print(
             f"cfn-lint takes {'' if theirs[0].ended else '>= '}{ratios[0]:.1f} and {'' if theirs[1].ended else '>= '}"
             f"{ratios[1]:.1f} times as long as bicoastal {flag} (bars {bars[0][1]:g} and {bars[1][1]:g})"

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bicoastal.cfn.assembly import is_assembly, stacks_of
 from bicoastal.cfn.deployment import Change, Deployment, Placed
 from bicoastal.cfn.manifest import Manifest
 from bicoastal.cfn.nested import Library, put_inside
@@ -125,6 +124,8 @@ def _read_manifest(reading: Reading, path: Path, regions: Mapping[str, str]) -> 
     try:
         text = path.read_text(encoding="utf-8-sig")
         data: Any = json.loads(text)
+        from bicoastal.cfn.assembly import is_assembly  # noqa: PLC0415 - a folder of somebody's templates has none
+
         if is_assembly(data):
             return _read_assembly(reading, path.parent, data, regions)
         manifest = Manifest.from_json(text)
@@ -142,6 +143,8 @@ def _read_manifest(reading: Reading, path: Path, regions: Mapping[str, str]) -> 
 
 def _read_assembly(reading: Reading, folder: Path, data: Mapping[str, Any], regions: Mapping[str, str]) -> None:
     tags: list[Mapping[str, str]] = []
+    from bicoastal.cfn.assembly import stacks_of  # noqa: PLC0415
+
     for stack in stacks_of(folder, data):
         template = _template(reading, stack.file, str(stack.file), "Run `cdk synth` again.")
         if template is not None:

@@ -11,8 +11,6 @@ from bicoastal.cfn.deployment import Deployment
 from bicoastal.cfn.load import Reading, read_all
 from bicoastal.cfn.parameters import Given, from_file, given
 from bicoastal.core.findings import Finding, Severity
-from bicoastal.review.baseline import Baseline
-from bicoastal.review.baseline import read as read_baseline
 from bicoastal.review.demand import Demand, demand_of, two_region_web
 from bicoastal.review.reviewed import Review, review
 from bicoastal.review.settings import FAIL_ON, Settings, settings_in
@@ -121,11 +119,18 @@ def command(
         click.echo(f"{write_baseline} holds what is known now: --baseline {write_baseline} leaves it out.")
         context.exit(0)
     path = baseline or settings.baseline
-    known = read_baseline(path) if path is not None else Baseline()
-    findings = known.unknown(done.findings)
+    findings, rows = _new(done, path) if path is not None else (done.findings, done.rows)
     fails = fail_on or settings.fail_on or ("row", "error")
     _print(done, findings, form, output, source=asked.source, what_if=what_if, rows_count="row" in fails)
-    context.exit(1 if _says_no(fails, [row for row in done.rows if known.is_new(row)], findings) else 0)
+    context.exit(1 if _says_no(fails, rows, findings) else 0)
+
+
+def _new(done: Review, path: Path) -> tuple[tuple[Finding, ...], tuple[RowVerdict, ...]]:
+    """Findings and rows that a baseline does not know."""
+    from bicoastal.review.baseline import read  # noqa: PLC0415 - few reviews have one
+
+    known = read(path)
+    return known.unknown(done.findings), tuple(row for row in done.rows if known.is_new(row))
 
 
 class Asked:

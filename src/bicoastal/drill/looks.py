@@ -16,6 +16,9 @@ from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Run
 
 
+_UNTAGGED = ("iam", "route53", "s3", "cloudformation")
+
+
 @dataclass(frozen=True)
 class Database:
     """A DB instance as RDS describes it."""
@@ -134,3 +137,22 @@ def deployment(run: Run) -> Deployment | None:
     wanted = {entry.template for entry in package.manifest.stacks}
     templates = {name: parse_template(text, name) for name, text in package.templates.items() if name in wanted}
     return Deployment.of(package.manifest, templates)
+
+
+def tags(run: Run, region: str) -> dict[str, dict[str, str]]:
+    """Of everything in a region that bears the deployment's own tags, by ARN; a fleet's as they reach its instances.
+
+    Without what is global, and S3's buckets, which take all of their tags anew or none. Raises SystemFault.
+    """
+    found: dict[str, dict[str, str]] = {}
+    with aws_faults(f"looking at the tags in {region}"):
+        pages = run.stage.session.client("resourcegroupstaggingapi", region).get_paginator("get_resources")
+        for page in pages.paginate(TagFilters=[{"Key": "application"}, {"Key": "managed-by"}]):
+            for item in page["ResourceTagMappingList"]:
+                if item["ResourceARN"].split(":")[2] not in _UNTAGGED:
+                    found[item["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
+        for group in run.stage.session.client("autoscaling", region).describe_auto_scaling_groups()[
+            "AutoScalingGroups"
+        ]:
+            found[group["AutoScalingGroupARN"]] = {tag["Key"]: tag["Value"] for tag in group["Tags"]}
+    return found

@@ -63,13 +63,16 @@ class Command:
 class Operator:
     """One for a drill."""
 
-    def __init__(self, stage: Stage, region: str) -> None:
-        """Signs in by a region: that of the survivor, whose endpoints work (design D18). Raises SystemFault."""
+    def __init__(self, stage: Stage, region: str, credentials: Mapping[str, str] | None = None) -> None:
+        """Signs in by a region: that of the survivor, whose endpoints work (design D18). Raises SystemFault.
+
+        `credentials`, as AWS's tools read them, are somebody else's than the operator's own.
+        """
         self._stage = stage
         self._region = region
         name = f"{_NAME}-{secrets.token_hex(4)}"
         self._state = stage.folder / name
-        self._credentials = _user(stage, region, name)
+        self._credentials = {**surroundings(stage, region), **(credentials or _user(stage, name))}
         self.commands: list[Command] = []
 
     @property
@@ -169,7 +172,17 @@ def steps_of(lines: Any) -> list[Step]:
     return list(found.values())
 
 
-def _user(stage: Stage, region: str, name: str) -> Mapping[str, str]:
+def surroundings(stage: Stage, region: str) -> dict[str, str]:
+    """Where AWS is asked, from which region's endpoints."""
+    return {
+        "AWS_ENDPOINT_URL": stage.twin.endpoint.url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _user(stage: Stage, name: str) -> Mapping[str, str]:
     """Credentials of an IAM user, made while IAM's control plane is there: nobody makes any in an incident."""
     client = stage.session.client("iam", "us-east-1")
     everything = {
@@ -180,11 +193,4 @@ def _user(stage: Stage, region: str, name: str) -> Mapping[str, str]:
         client.create_user(UserName=name)
         client.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
         key = client.create_access_key(UserName=name)["AccessKey"]
-    return {
-        "AWS_ENDPOINT_URL": stage.twin.endpoint.url,
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}

@@ -99,13 +99,14 @@ def _resources(session: Session, subject: Subject, region: str) -> Iterator[tupl
         pages = session.client("resourcegroupstaggingapi", region).get_paginator("get_resources")
         for page in pages.paginate(TagFilters=filters):
             for item in page["ResourceTagMappingList"]:
-                if _regional(item["ResourceARN"]):
+                if _regional(item["ResourceARN"], region):
                     yield item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
 
 
-def _regional(arn: str) -> bool:
+def _regional(arn: str, region: str) -> bool:
     """Not what is global (IAM, Route 53), whose API is in us-east-1; nor S3, which takes all tags or none."""
-    return arn.split(":")[2] not in ("iam", "route53", "s3", "cloudformation")
+    _, _, service, where, *_ = arn.split(":")
+    return where == region and service not in ("iam", "route53", "s3", "cloudformation")
 
 
 def _tag(session: Session, region: str, arns: Sequence[str], tags: Mapping[str, str]) -> dict[str, str]:
@@ -119,11 +120,21 @@ def _untag(session: Session, region: str, arns: Sequence[str], keys: Sequence[st
 
 
 def _each(arns: Sequence[str], call: Any) -> dict[str, str]:
-    """In batches; returns what was refused, with the reason."""
+    """In batches; returns what was refused, with the reason. A batch that is refused for one is tried one by one."""
     refused: dict[str, str] = {}
     for start in range(0, len(arns), _AT_ONCE):
-        with aws_faults("changing tags"):
-            answer = call(list(arns[start : start + _AT_ONCE]))
+        some = list(arns[start : start + _AT_ONCE])
+        try:
+            with aws_faults("changing tags"):
+                answer = call(some)
+        except ApiFault as fault:
+            # A deployment has moved by then: what cannot be tagged is reported, and stops nothing.
+            if len(some) == 1:
+                refused[some[0]] = f"{fault.code}: {fault}".splitlines()[0]
+            else:
+                for arn in some:
+                    refused |= _each([arn], call)
+            continue
         for arn, why in (answer.get("FailedResourcesMap") or {}).items():
             refused[arn] = f"{why.get('ErrorCode')}: {why.get('ErrorMessage')}"
     return refused

@@ -3,7 +3,7 @@
 import { by } from "./dom.js";
 import { ask, listen } from "./feed.js";
 import { seconds } from "./words.js";
-import { answers, state, take, takeEvents } from "./state.js";
+import { answers, regions, state, take, takeEvents } from "./state.js";
 import { drawPicture } from "./picture.js";
 import { drawTable } from "./table.js";
 import { drawCharts } from "./charts.js";
@@ -29,6 +29,8 @@ function draw() {
     for (const part of [drawVerdict, drawPicture, drawTable, drawWrong, drawOperationForm, drawOperation, drawFaults,
       drawCharts, drawChecks, drawEvents, drawDrillForm, drawDrill, drawReports]) part();
     drawLive();
+    // When the first picture of both coasts was there, in ms since the page was opened: `bench/console.py` reads it.
+    if (!window.bicoastal && regions().every((region) => state.coast[region]?.at)) window.bicoastal = { firstPicture: performance.now() };
   });
 }
 

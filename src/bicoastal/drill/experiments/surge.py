@@ -420,5 +420,7 @@ EXPERIMENTS = (
             "regions": {"standby": {"scaling": SCALING, "at_capacity": AT_CAPACITY}},
         },
         watches=SLICES,
+        stays=3,
+        stays_in_a_row=True,
     ),
 )

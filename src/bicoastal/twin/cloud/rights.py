@@ -49,6 +49,8 @@ class Check:
 
 MFA_PRESENT: ContextVar[bool] = ContextVar("MFA_PRESENT", default=False)
 """Whether the call that is being judged came with a right code of its caller's device."""
+_ENFORCE: ContextVar[Callable[[Check], Json] | None] = ContextVar("_ENFORCE", default=None)
+"""What judges the caller of the call that is being answered."""
 Rule = Callable[[Request], Sequence[Check]]
 _RULES: dict[str, Rule] = {}
 
@@ -66,6 +68,12 @@ def tag_keys(prefix: str, tags: Mapping[str, str]) -> dict[str, str]:
 def ec2_tags(id_: str) -> dict[str, str]:
     """The tags of a resource of EC2's."""
     return {tag["Key"]: tag.get("Value", "") for tag in emulator.store("ec2", "_tags").get(id_) or ()}
+
+
+def allowed(check: Check) -> bool:
+    """Whether whoever makes the call that is being answered may do that as well; it names its action."""
+    enforce = _ENFORCE.get()
+    return enforce is None or not enforce(check)
 
 
 def rules(found: Mapping[str, Rule]) -> None:
@@ -106,6 +114,7 @@ def install() -> None:
     def asker(  # noqa: PLR0917 - ministack's signature
         key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Json = None
     ) -> Json:
+        _ENFORCE.set(lambda check: enforce(key, check.action, service, region, check.resource, dict(check.keys)))
         if not isinstance(resource_arn, _Asked):
             return enforce(key, action, service, region, resource_arn, service_context)
         for check in resource_arn.checks:

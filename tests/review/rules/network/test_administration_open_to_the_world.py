@@ -31,3 +31,20 @@ def test_https() -> None:
 def test_from_one_network() -> None:
     text = (VPC + BALANCER + FLEET).replace(INSIDE, "FromPort: 22, ToPort: 22, CidrIp: 192.0.2.0/24")
     assert said(RULE, text) == []
+
+
+GROUP = """
+Group:
+  Type: AWS::EC2::SecurityGroup
+  Properties: {SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}]}
+"""
+FUNCTION = """
+Function:
+  Type: AWS::Lambda::Function
+  Properties: {VpcConfig: {SecurityGroupIds: [!Ref Group]}}
+"""
+
+
+def test_a_group_of_functions() -> None:
+    assert said(RULE, GROUP + FUNCTION) == []
+    assert len(said(RULE, GROUP)) == 1

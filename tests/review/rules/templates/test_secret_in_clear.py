@@ -21,6 +21,15 @@ def test_a_parameters_default() -> None:
     assert said(RULE, DATABASE.replace("MORE", "MasterUserPassword: !Ref Secret"), head=bare) == []
 
 
+def test_a_placeholder_that_nobody_can_take_for_one() -> None:
+    head = 'Parameters:\n  Secret: {Type: String, Default: "<>"}'
+    text = (
+        'Credentials:\n  Type: AWS::SecretsManager::Secret\n  Properties: {SecretString: !Sub \'{"a": "${Secret}"}\'}'
+    )
+    assert said(RULE, text, head=head) == []
+    assert len(said(RULE, text, head=head.replace("<>", "hunter2"))) == 1
+
+
 def test_a_dynamic_reference() -> None:
     assert (
         said(RULE, DATABASE.replace("MORE", 'MasterUserPassword: "{{resolve:secretsmanager:a:SecretString:b}}"')) == []

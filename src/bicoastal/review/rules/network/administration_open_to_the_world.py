@@ -20,7 +20,12 @@ RULE = Rule(
     ("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress"),
     "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
 )
-_BALANCERS = {"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer"}
+_HARMLESS = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancing::LoadBalancer",
+    "AWS::Lambda::Function",
+    "AWS::Serverless::Function",
+}
 _ASIDE = (
     "AWS::EC2::SecurityGroup",
     "AWS::EC2::SecurityGroupIngress",
@@ -34,7 +39,7 @@ def look(case: Case) -> Iterator[Seen]:
     """Rules that name such a port, alone or in a range; everything from everywhere counts too."""
     for region in case.deployment.regions:
         for group in case.deployment.of_type("AWS::EC2::SecurityGroup", region=region):
-            if _of_balancers(case, group):
+            if _nobody_listens(case, group):
                 continue
             for rule in case.network(region).rules(group, ingress=True):
                 protocol = rule.resource.get(*rule.path, "IpProtocol")
@@ -47,7 +52,10 @@ def look(case: Case) -> Iterator[Seen]:
                     yield Hit(rule.resource, f"{group.logical_id} opens {what} to {rule.peer}.", rule.path)
 
 
-def _of_balancers(case: Case, group: Resource) -> bool:
-    """Whether load balancers alone bear it: they answer on their listeners' ports, whatever else is open."""
+def _nobody_listens(case: Case, group: Resource) -> bool:
+    """Whether load balancers and functions alone bear it.
+
+    The ones answer on their listeners' ports, whatever else is open, the others on none.
+    """
     users = {one.type for one in case.deployment.referring(group) if one.type not in _ASIDE}
-    return bool(users) and users <= _BALANCERS
+    return bool(users) and users <= _HARMLESS

@@ -53,7 +53,11 @@ def _written(item: Resource, *path: str | int) -> str:
     for step in path:
         node = node.get(step) if isinstance(node, dict) else None
     value = str(item.get(*path))
-    for name, declared in item.stack.template.section("Parameters").items():
+    declarations = item.stack.template.section("Parameters").items()
+    # Of several parameters in one text, the one that is meant to be secret.
+    for name, declared in sorted(
+        declarations, key=lambda pair: not (_KEYS.search(pair[0]) or "NoEcho" in str(pair[1]))
+    ):
         default = declared.get("Default") if isinstance(declared, dict) else None
         if default not in (None, "") and str(default) in value and re.search(rf"\b{re.escape(name)}\b", str(node)):
             return f"is what {name} has by default: whoever deploys this and gives none gets one that all can read"
@@ -72,4 +76,6 @@ def _in_text() -> re.Pattern[str]:
 
 def _clear(value: Value) -> bool:
     """A text that is neither a reference of any kind nor an obvious placeholder."""
-    return isinstance(value, str) and len(value) >= 4 and "{{" not in value and not value.startswith("arn:")
+    if not isinstance(value, str) or len(value) < 4 or "{{" in value or value.startswith("arn:"):
+        return False
+    return not ("<" in value and re.search(r"<[^<>\n]*>", value))  # `<your password>`

@@ -24,6 +24,7 @@ from bicoastal.twin.cloud.handlers import (
     offers,
     peerings,
     rds,
+    resource_tags,
     route53,
     s3,
     secretsmanager,
@@ -62,6 +63,7 @@ def install() -> None:
     registry.query_actions("autoscaling", autoscaling.NAMESPACE, autoscaling.ACTIONS)
     registry.json_actions("ssm", ssm.ACTIONS)
     automation.install()
+    resource_tags.install()
     offers.install_parameters()
     registry.json_actions("wafv2", wafv2.ACTIONS)
     registry.rest_routes("backup", backup.route)
@@ -79,6 +81,7 @@ def install() -> None:
     route53.install()
     secretsmanager.honor_exclusions()
     secretsmanager.compare_by_name()
+    backup.tag_restore_testing_plans()
     service_quotas.install()
     cloudformation.install()
     registry.check_everything()

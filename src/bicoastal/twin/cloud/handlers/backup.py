@@ -69,6 +69,7 @@ class RestoreTestingPlan(ResourceType):
         if any(plan == id_ for plan, _ in SELECTIONS):
             raise ServiceError("InvalidRequestException", f"Restore testing plan {id_} has selections.")
         PLANS.pop(id_, None)
+        PLAN_TAGS.pop(id_, None)
 
     def _put(self, name: str, wanted: Wanted) -> Made:
         arn = f"arn:aws:backup:{emulator.region()}:{emulator.account()}:restore-testing-plan:{name}"
@@ -79,6 +80,7 @@ class RestoreTestingPlan(ResourceType):
             "CreationTime": created,
             "LastUpdateTime": time.time(),
         }
+        PLAN_TAGS[name] = dict(wanted.tags)
         return Made(name, {"RestoreTestingPlanArn": arn})
 
 
@@ -138,6 +140,20 @@ def _plan(name: str) -> Record:
     return {"RestoreTestingPlanName": name, **PLANS[name]}
 
 
+def tag_restore_testing_plans() -> None:
+    """Let Backup's calls for tags know them, beside vaults and plans."""
+    inner = emulator.of_service("backup", "_resolve_resource")
+
+    def resolve(arn: str) -> Json:
+        for name, record in PLANS.items():
+            if record["RestoreTestingPlanArn"] == arn:
+                return PLAN_TAGS.setdefault(name, {})
+        return inner(arn)
+
+    emulator.replace_in_service("backup", "_resolve_resource", resolve)
+
+
 PLANS = emulator.new_table("backup_restore_testing_plans")
+PLAN_TAGS = emulator.new_table("backup_restore_testing_plan_tags")
 SELECTIONS = emulator.new_table("backup_restore_testing_selections")
 TYPES = (Selection(), RestoreTestingPlan(), RestoreTestingSelection())

@@ -41,6 +41,11 @@ def install() -> None:
     _deletion()
     _activation()
     registry.extend("AWS::ElasticLoadBalancingV2::Listener", after=_keep_attributes)
+    registry.extend("AWS::ElasticLoadBalancingV2::ListenerRule", after=_keep_tags)
+
+
+def _keep_tags(arn: str, wanted: Wanted) -> None:
+    emulator.store("alb", "_tags")[arn] = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
 
 
 def _everything(data: Mapping[str, Json]) -> Json:

@@ -80,7 +80,9 @@ class EventSubscription(ResourceType):
 
     def delete(self, id_: str, was: Wanted) -> None:
         """End it."""
-        SUBSCRIPTIONS.pop(id_, None)
+        record = SUBSCRIPTIONS.pop(id_, None)
+        if record is not None:
+            emulator.store("rds", "_tags").pop(record["EventSubscriptionArn"], None)
 
     def _put(self, name: str, wanted: Wanted) -> None:
         kind = wanted.get("SourceType")
@@ -91,6 +93,7 @@ class EventSubscription(ResourceType):
             for source in sources:
                 if source not in emulator.store("rds", "_instances"):
                     raise ServiceError("SourceNotFound", f"Source {source} not found.", 404)
+        arn = f"arn:aws:rds:{emulator.region()}:{emulator.account()}:es:{name}"
         SUBSCRIPTIONS[name] = {
             "CustSubscriptionId": name,
             "CustomerAwsId": emulator.account(),
@@ -100,8 +103,9 @@ class EventSubscription(ResourceType):
             "SourceIdsList": list(sources),
             "EventCategoriesList": list(wanted.get("EventCategories") or ()),
             "Enabled": wanted.get("Enabled", True),
-            "EventSubscriptionArn": f"arn:aws:rds:{emulator.region()}:{emulator.account()}:es:{name}",
+            "EventSubscriptionArn": arn,
         }
+        emulator.store("rds", "_tags")[arn] = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
 
 
 def _describe_subscriptions(request: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from bicoastal.twin.cloud import emulator
+from bicoastal.twin.cloud import emulator, registry
 from bicoastal.twin.cloud.answers import Answer
 from bicoastal.twin.cloud.handlers import route53_health
 from bicoastal.twin.cloud.registry import Made, Refused, ResourceType, ServiceError, Wanted
@@ -34,7 +34,7 @@ class HealthCheck(ResourceType):
             "config": config,
             "version": 1,
         }
-        _put_tags(id_, wanted.tags)
+        _put_tags("healthcheck", id_, wanted.tags)
         route53_health.keep_alarms()
         return Made(id_, {"HealthCheckId": id_})
 
@@ -46,7 +46,7 @@ class HealthCheck(ResourceType):
         record = emulator.store("route53", "_health_checks")[id_]
         record["config"] = _config(wanted)
         record["version"] += 1
-        _put_tags(id_, wanted.tags)
+        _put_tags("healthcheck", id_, wanted.tags)
         route53_health.keep_alarms()
         return Made(id_, {"HealthCheckId": id_})
 
@@ -116,6 +116,7 @@ def install() -> None:
     """Put it all before ministack's own answers."""
     _lowercase_booleans()
     _whole_lists()
+    registry.extend("AWS::Route53::HostedZone", after=lambda id_, wanted: _put_tags("hostedzone", id_, wanted.tags))
     handlers = emulator.service_handlers()
     inner = handlers["route53"]
 
@@ -167,8 +168,8 @@ def _whole_lists() -> None:
     emulator.replace_in_service("route53", "_parse_health_check_config", parse)
 
 
-def _put_tags(id_: str, tags: Mapping[str, str]) -> None:
-    emulator.store("route53", "_tags")[("healthcheck", id_)] = dict(tags)
+def _put_tags(kind: str, id_: str, tags: Mapping[str, str]) -> None:
+    emulator.store("route53", "_tags")[(kind, id_)] = dict(tags)
 
 
 TYPES = (HealthCheck(),)

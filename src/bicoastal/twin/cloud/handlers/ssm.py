@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from bicoastal.twin.cloud import emulator
-from bicoastal.twin.cloud.registry import Made, ResourceType, ServiceError, Wanted
+from bicoastal.twin.cloud.registry import Made, ResourceType, ServiceError, Table, Wanted
 from bicoastal.twin.cloud.rights import Check, Request, tag_keys
 
 Json = Any
@@ -60,12 +60,13 @@ class Document(ResourceType):
             record = _document(id_)
             add_version(record, wanted.get("Content"), wanted.get("DocumentFormat", "JSON"))
             record["DefaultVersion"] = record["LatestVersion"]
-        _document(id_)["Tags"] = dict(wanted.tags)
+        _tags()[id_] = dict(wanted.tags)
         return Made(id_)
 
     def delete(self, id_: str, was: Wanted) -> None:
         """Remove it with all its versions."""
         DOCUMENTS.pop(id_, None)
+        _tags().pop(id_, None)
 
 
 _VERSIONED = ("Content", "DocumentFormat", "VersionName", "Requires", "Attachments")
@@ -85,10 +86,10 @@ def put(name: str, content: Json, kind: str, format_: str, *, tags: Mapping[str,
         "Versions": {},
         "LatestVersion": "0",
         "DefaultVersion": "1",
-        "Tags": dict(tags),
     }
     add_version(record, content, format_)
     DOCUMENTS[name] = record
+    _tags()[name] = dict(tags)
     return record
 
 
@@ -205,7 +206,7 @@ def _described(record: Record, version: str | None = None) -> Record:
             }
             for name, value in (content.get("parameters") or {}).items()
         ],
-        "Tags": [{"Key": key, "Value": value} for key, value in record["Tags"].items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in _tags().get(record["Name"], {}).items()],
     }
 
 
@@ -248,7 +249,9 @@ def _set_default(request: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _delete(request: Mapping[str, Json]) -> Mapping[str, Json]:
-    DOCUMENTS.pop(_document(request["Name"])["Name"])
+    name = _document(request["Name"])["Name"]
+    DOCUMENTS.pop(name)
+    _tags().pop(name, None)
     return {}
 
 
@@ -266,11 +269,12 @@ def _list(request: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _may_use(request: Request) -> list[Check]:
     name = str(request.data.get("Name", "*")).rpartition("document/")[2]
-    return [
-        Check(
-            request.arn("ssm", f"document/{name}"), tag_keys("aws:ResourceTag", DOCUMENTS.get(name, {}).get("Tags", {}))
-        )
-    ]
+    return [Check(request.arn("ssm", f"document/{name}"), tag_keys("aws:ResourceTag", _tags().get(name, {})))]
+
+
+def _tags() -> Table:
+    """Where Systems Manager's calls for tags look: a document's by its name."""
+    return emulator.store("ssm", "_tags")
 
 
 DOCUMENTS = emulator.new_table("ssm_documents")
