@@ -22,7 +22,7 @@ from typing import Any
 from bicoastal.core.errors import SystemFault
 from bicoastal.twin.memory import ARENAS, ARENAS_VARIABLE
 
-START_S = 20.0
+START_S = 60.0
 STOP_S = 10.0
 ENDPOINT = "endpoint.json"
 LOG = "cloud.log"
