@@ -53,11 +53,11 @@ def test_a_bad_release_is_another_command_of_a_whole_spec(playing: Any, change: 
 
 
 def test_a_mortal_one_lives_for_its_time(playing: Any) -> None:
-    """At the fast pace 30 s, here made shorter: its whole command is killed, whatever the shell made of it."""
+    """At the fast pace 60 s, here made shorter: its whole command is killed, whatever the shell made of it."""
     command = bad_release._mortal(playing, "sleep 30; echo 'still there'")
-    assert "--signal=KILL 30 " in command
+    assert "--signal=KILL 60 " in command
     done = subprocess.run(
-        ["/bin/sh", "-c", command.replace("KILL 30", "KILL 0.2")], capture_output=True, timeout=10, check=False
+        ["/bin/sh", "-c", command.replace("KILL 60", "KILL 0.2")], capture_output=True, timeout=10, check=False
     )
     assert done.returncode != 0
     assert b"still there" not in done.stdout
