@@ -56,6 +56,7 @@ export function wrongs() {
   for (const zone of state.faults?.zones ?? []) found.push(["bad", "", `${zone} is taken away by hand`, ""]);
   for (const way of state.faults?.partitions ?? []) found.push(["bad", "", `the way from ${way.source} to ${way.destination} is cut by hand`, way.how]);
   for (const [coast, answers_] of Object.entries(state.users ?? {})) {
+    if (!answers_) continue;
     const elsewhere = Object.entries(answers_).filter(([region]) => region !== coast);
     const all = Object.values(answers_).reduce((sum, one) => sum + one, 0);
     for (const [region, times] of elsewhere) {

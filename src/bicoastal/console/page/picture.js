@@ -251,7 +251,7 @@ function lsn(db, kit) {
   const known = kit?.kit;
   if (kit === null) return "LSN and epoch unknown";
   if (known?.role === "unreachable") return "LSN and epoch unknown: the kit does not reach the database";
-  if (!known) return kit ? `LSN and epoch unknown: ${kit.why || "nobody could be asked"}` : "LSN and epoch: being asked";
+  if (!known) return kit ? "LSN and epoch unknown: the kit does not answer" : "LSN and epoch: being asked";
   const at = db.source ? known.replayed_lsn : known.written_lsn;
   const word = db.source ? "replayed to" : "written to";
   return `${word} ${at ?? UNKNOWN} · epoch ${known.epoch ?? UNKNOWN}${known.fence ? ` · fenced: ${known.fence}` : ""} · ${clock(kit.at)}`;

@@ -57,8 +57,8 @@ Hint = Callable[[int, float], int]
 """A number and how long to wait to a higher one as soon as something has changed, or the same when the time is over.
 Raises OSError."""
 Extra = Callable[[], Any]
-Users = Callable[[Mapping[str, str]], Mapping[str, Mapping[str, int]]]
-"""Where names lead users: the balancers' names by region, to how many answers of each region by coast."""
+Users = Callable[[Mapping[str, str]], Mapping[str, Mapping[str, int] | None]]
+"""The balancers' names by region, to how many answers lead users of a coast to which region; None: not known."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,124 @@
+"""`python -m tools.screenshots`: the pictures of docs/console.md, made from the real thing.
+
+Starts a twin of the sample, puts users on both coasts, opens its console in a headless Chromium, takes us-east-1 away
+by the page's own button, fails over by another one, and takes a picture of each moment, light and dark. Ends all of it.
+Needs a Chromium on this machine. With --home it takes the pictures from a twin that runs, and leaves it as it is then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bicoastal.console.key import Key
+from tests.support.browser import chromium, until
+from tests.support.running import EAST, WEST, Running, Writers, running, sample
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+LARGEST = 200_000
+"""Bytes of a picture."""
+SETTLED_S = 120.0
+TRAFFIC_S = 75.0
+"""Of users before the first picture: charts have something to show."""
+FAILOVER_S = 300.0
+WIDTH, HEIGHT = 1280, 900
+NARROW = 800
+
+
+def main() -> int:
+    """Make all of them; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, help="the folder of a twin that runs")
+    home = parser.parse_args().home
+    PICTURES.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        twin = stack.enter_context(_twin(home))
+        stack.enter_context(Writers(twin, (EAST, WEST), pause_s=0.15))
+        browser = stack.enter_context(chromium())
+        _play(twin, browser)
+    return 0
+
+
+@contextmanager
+def _twin(home: Path | None) -> Iterator[Running]:
+    if home is None:
+        with running(sample, "--pace", "fast") as made:
+            yield made
+        return
+    told = json.loads((home / "up.json").read_text())
+    yield Running(home, Path(told["spec"]))
+
+
+def _play(twin: Running, browser: Browser) -> None:
+    key = Key.kept(twin.home / "console.json")
+    if key is None:
+        raise SystemExit("This twin has no console.")
+    pages = {scheme: _open(browser, key.url, scheme) for scheme in ("light", "dark")}
+    narrow = _open(browser, key.url, "light", NARROW)
+    light = pages["light"]
+    light.get_by_text(f"{EAST} is the primary, protected").wait_for(timeout=SETTLED_S * 1000)
+    time.sleep(TRAFFIC_S)
+    _take(pages, "before")
+    _shoot(narrow, "narrow")
+    home = light.locator("fieldset", has=light.locator("legend", has_text=EAST))
+    home.get_by_role("button", name="Lose it: refuses").click()
+    for made in pages.values():
+        made.locator("#picture").get_by_text(f"all to {WEST}").wait_for()
+    start = light.get_by_role("button", name="Start", exact=True)
+
+    def word() -> str:
+        found = light.locator("#operation .command b")
+        return found.inner_text() if found.count() else ""
+
+    def begun() -> bool:
+        # What the guard refuses now it may allow in a second.
+        if not word() or word().startswith("refused"):
+            start.click(timeout=5000)
+            time.sleep(1)
+        return light.locator("#operation .steps .good").count() >= 2
+
+    until("the failover is under way", begun, FAILOVER_S)
+    _take(pages, "during")
+    until("the failover is done", lambda: word().startswith("done"), FAILOVER_S)
+    for made in pages.values():
+        made.get_by_text(f"{WEST} is the primary, unprotected").wait_for(timeout=SETTLED_S * 1000)
+    time.sleep(8)  # one more point of each chart
+    _take(pages, "after")
+
+
+def _open(browser: Browser, url: str, scheme: str, width: int = WIDTH) -> Page:
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": HEIGHT}
+    )
+    made = context.new_page()
+    made.set_default_timeout(SETTLED_S * 1000)
+    made.goto(url)
+    made.wait_for_selector("#picture svg")
+    return made
+
+
+def _take(pages: dict[str, Page], moment: str) -> None:
+    for scheme, made in pages.items():
+        _shoot(made, f"{moment}-{scheme}")
+
+
+def _shoot(made: Page, name: str) -> None:
+    path = PICTURES / f"console-{name}.png"
+    made.screenshot(path=path, animations="disabled")
+    size = path.stat().st_size
+    print(f"{path.name}: {size / 1000:.0f} kB")
+    if size > LARGEST:
+        raise SystemExit(f"{path} has {size} bytes: more than {LARGEST}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
