@@ -16,7 +16,7 @@ from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Run
 
 
-_UNTAGGED = ("iam", "route53", "s3", "cloudformation")
+_UNTAGGED = ("iam", "route53", "cloudformation")
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def deployment(run: Run) -> Deployment | None:
 def tags(run: Run, region: str) -> dict[str, dict[str, str]]:
     """Of everything in a region that bears the deployment's own tags, by ARN; a fleet's as they reach its instances.
 
-    Without what is global, and S3's buckets, which take all of their tags anew or none. Raises SystemFault.
+    Without what is global, and the stacks themselves. Raises SystemFault.
     """
     found: dict[str, dict[str, str]] = {}
     with aws_faults(f"looking at the tags in {region}"):
