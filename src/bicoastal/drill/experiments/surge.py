@@ -48,6 +48,8 @@ LOOKS_S = 20.0
 """Between two looks of Route 53's at a metric, and one of ours at DNS."""
 GONE_S = 40.0
 """3 probes at 10 s, and one look more: from then on nobody is sent to a lost region."""
+LATE_S = 3.0
+"""That a busy machine takes to publish a minute's figures and to look at them, at every pace."""
 _REAL_S = 60.0
 """Beyond template times, for what a busy machine takes to start servers."""
 
