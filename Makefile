@@ -43,7 +43,7 @@ $(VENV)-cdk/.ready: requirements/cdk.lock
 	@touch $@
 
 bench: bench-setup  ## measure the bars against their limits and peers
-	for bar in synth review twin failover; do $(BIN)/python -m bench.$$bar || failed="$$failed $$bar"; done; test -z "$$failed"
+	for bar in synth review twin failover console; do $(BIN)/python -m bench.$$bar || failed="$$failed $$bar"; done; test -z "$$failed"
 
 examples: $(VENV)/.ready  ## write examples/orders anew: what init and synth give today
 	$(BIN)/python -m tools.examples
