@@ -13,6 +13,7 @@ from bicoastal.aws.calls import CallLog
 from bicoastal.aws.session import Session
 from bicoastal.cli.operating import subject_of
 from bicoastal.cli.package import spec_option
+from bicoastal.core.errors import SystemFault
 
 
 @click.command("console")
@@ -30,10 +31,15 @@ def command(spec: Path, port: int | None, reports: Path | None) -> None:
     can be started, by typing the deployment's name. It answers this machine alone, to who has the token in the address
     that is printed. `bicoastal up` has one of its own for the twin. Ctrl-C ends it.
     """
-    from bicoastal.console.made import READ_S, Deployment, console  # noqa: PLC0415 - the file is read first
+    subject = subject_of(spec)
+    try:
+        from bicoastal.console.made import READ_S, Deployment, console  # noqa: PLC0415 - the file is read first
+    except ModuleNotFoundError as error:
+        raise SystemFault(
+            f"the console needs {error.name}, which is not installed.\n    -> pip install 'bicoastal[twin]'"
+        ) from error
     from bicoastal.operate.watch.watcher import Rhythm  # noqa: PLC0415
 
-    subject = subject_of(spec)
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = state / "bicoastal" / subject.prefix
     # Polled for hours: a file of every call would tell nothing and grow.
