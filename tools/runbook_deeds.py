@@ -248,7 +248,7 @@ execute "$REGION" database --disable-rollback
     (Operation.FAILOVER, Step.RECORD): _RECORD,
     (Operation.FAILOVER, Step.OVERRIDE_TAGS): Deed(
         "Resource Groups & Tag Editor > Tag Editor: region, tags `application` and `environment`; Manage tags. Export "
-        "the list first: it says what was there.",
+        "the list first: it says what was there. The fleet is not in it: EC2 > Auto Scaling groups > Tags.",
         """\
 aws resourcegroupstaggingapi get-resources --region "$REGION" --tag-filters "Key=application,Values=$APPLICATION" \\
   "Key=environment,Values=$ENVIRONMENT" > tags-before.json
@@ -257,7 +257,7 @@ if [ -n "$FAILOVER_TAGS" ]; then
   for arn in $(aws resourcegroupstaggingapi get-resources --region "$REGION" --tag-filters \\
       "Key=application,Values=$APPLICATION" "Key=environment,Values=$ENVIRONMENT" \\
       --query 'ResourceTagMappingList[].ResourceARN' --output text); do
-    case $arn in arn:*:cloudformation:*) continue ;; arn:*:*:"$REGION":*) ;; *) continue ;; esac
+    case $arn in arn:*:cloudformation:*) continue ;; arn:*:s3:::*|arn:*:*:"$REGION":*) ;; *) continue ;; esac
     set -- "$@" "$arn"
     if [ "$#" -eq 20 ]; then
       aws resourcegroupstaggingapi tag-resources --region "$REGION" --tags "$FAILOVER_TAGS" --resource-arn-list "$@"

@@ -273,7 +273,10 @@ class Failover(Walk):
         if not self._subject.failover_tags:
             return
         outcome = tags.override(self._session, self._subject, self._region, self._journal.bucket)
-        self._tell(f"{outcome.changed} resources have the tags of a failover")
+        self._tell(
+            f"{outcome.changed} resources have the tags of a failover; "
+            "what is of no region (IAM, Route 53, dashboards) and the stacks keep theirs"
+        )
         for arn, why in outcome.refused.items():
             self._note(f"could not be tagged: {arn}: {why}")
 

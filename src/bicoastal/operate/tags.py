@@ -2,12 +2,17 @@
 
 The ledger, an object in the region's bucket, is written before the first tag is changed: whatever happens afterwards,
 it knows what was there. A second run adds to it and never overwrites what the first one found.
+
+Left out on purpose is what is of no region, and so not of the region that a failover acts in: IAM's roles, Route 53's
+zone and checks, CloudWatch's dashboards, whose control planes may be what is lost; and the stacks themselves, because
+to tag one is to update it. Buckets are tagged: the tagging API reads what a bucket has before it puts all of it anew
+(hence s3:GetBucketTagging), and S3 refuses to part with CloudFormation's own tags.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,38 +42,51 @@ def override(session: Session, subject: Subject, region: str, bucket: str) -> Ou
     wanted = subject.failover_tags
     found = dict(_resources(session, subject, region))
     ledger = read_ledger(session, region, bucket)
+    again = bool(ledger)
     for arn, tags in found.items():
+        if again and arn not in ledger and wanted.items() <= tags.items():
+            continue  # launched since by the fleet: that is not what it had before
         known = ledger.setdefault(arn, {})
         for key in wanted:
             known.setdefault(key, tags.get(key))
     _write_ledger(session, region, bucket, ledger)
     differing = [arn for arn, tags in found.items() if any(tags.get(key) != value for key, value in wanted.items())]
-    refused = _tag(session, region, differing, wanted)
-    _tag_fleet(session, subject, region, wanted)
-    return Outcome(len(differing) - len(refused), refused)
+    # First, so that what it launches from now on is tagged, too.
+    refused = _fleet(lambda: _tag_fleet(session, subject, region, wanted))
+    changed = _tag(session, region, differing, wanted)
+    return Outcome(len(differing) - len(changed), {**refused, **changed})
 
 
 def restore(session: Session, subject: Subject, region: str, bucket: str) -> Outcome:
-    """Put back what the ledger has, and forget it once all is so. Raises SystemFault."""
+    """Put back what the ledger has, and forget it once all is so. Raises SystemFault.
+
+    What is gone since needs nothing; what the fleet launched since, with its tags of a failover, is given what the
+    deployment's resources had.
+    """
     ledger = read_ledger(session, region, bucket)
-    refused: dict[str, str] = {}
+    if not ledger:
+        return Outcome(0, {})
+    usual = _usual(ledger)
+    refused = _fleet(lambda: _restore_fleet(session, subject, region, usual))
+    standing = dict(_resources(session, subject, region))
+    wanted: Ledger = {arn: tags for arn, tags in ledger.items() if arn in standing}
+    for arn, tags in standing.items():
+        if arn not in ledger and any(tags.get(key) == value for key, value in subject.failover_tags.items()):
+            wanted[arn] = usual
     by_change: dict[str, list[str]] = {}
-    for arn, tags in ledger.items():
-        by_change.setdefault(json.dumps(tags, sort_keys=True), []).append(arn)
+    for arn, before in wanted.items():
+        by_change.setdefault(json.dumps(before, sort_keys=True), []).append(arn)
     for change, arns in by_change.items():
-        before: Mapping[str, str | None] = json.loads(change)
-        kept = {key: value for key, value in before.items() if value is not None}
+        kept = {key: value for key, value in json.loads(change).items() if value is not None}
         if kept:
             refused |= _tag(session, region, arns, kept)
-        gone = [key for key, value in before.items() if value is None]
+        gone = [key for key, value in json.loads(change).items() if value is None]
         if gone:
             refused |= _untag(session, region, arns, gone)
-    if ledger:
-        _restore_fleet(session, subject, region, ledger)
-    if ledger and not refused:
+    if not refused:
         with aws_faults(f"removing the ledger of tags from {bucket}"):
             session.client("s3", region).delete_object(Bucket=bucket, Key=LEDGER)
-    return Outcome(len(ledger) - len(refused), refused)
+    return Outcome(len(wanted.keys() - refused.keys()), refused)
 
 
 def read_ledger(session: Session, region: str, bucket: str) -> Ledger:
@@ -91,22 +109,24 @@ def _write_ledger(session: Session, region: str, bucket: str, ledger: Ledger) ->
 
 def _resources(session: Session, subject: Subject, region: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Everything of the deployment in the region that the tagging API knows, with its tags."""
+    # The environment may be one of the keys that are overridden.
+    environments = {subject.environment, subject.failover_tags.get("environment", subject.environment)}
     filters = [
         {"Key": "application", "Values": [subject.application]},
-        {"Key": "environment", "Values": [subject.environment]},
+        {"Key": "environment", "Values": sorted(environments)},
     ]
     with aws_faults(f"finding what is tagged in {region}"):
         pages = session.client("resourcegroupstaggingapi", region).get_paginator("get_resources")
         for page in pages.paginate(TagFilters=filters):
             for item in page["ResourceTagMappingList"]:
-                if _regional(item["ResourceARN"], region):
+                if _of_region(item["ResourceARN"], region):
                     yield item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
 
 
-def _regional(arn: str, region: str) -> bool:
-    """Not what is global (IAM, Route 53), whose API is in us-east-1; nor S3, which takes all tags or none."""
+def _of_region(arn: str, region: str) -> bool:
+    """A bucket's ARN has no region; the region that is asked answers with its own."""
     _, _, service, where, *_ = arn.split(":")
-    return where == region and service not in ("iam", "route53", "s3", "cloudformation")
+    return service == "s3" or (where == region and service != "cloudformation")
 
 
 def _tag(session: Session, region: str, arns: Sequence[str], tags: Mapping[str, str]) -> dict[str, str]:
@@ -140,6 +160,15 @@ def _each(arns: Sequence[str], call: Any) -> dict[str, str]:
     return refused
 
 
+def _fleet(change: Callable[[], None]) -> dict[str, str]:
+    """What was refused, as for the others."""
+    try:
+        change()
+    except ApiFault as fault:
+        return {"the fleet": f"{fault.code}: {fault}".splitlines()[0]}
+    return {}
+
+
 def _tag_fleet(session: Session, subject: Subject, region: str, tags: Mapping[str, str]) -> None:
     """A fleet has a way of its own: its tags go to the instances that it will launch, too."""
     name = f"{subject.prefix}-fleet"
@@ -149,10 +178,13 @@ def _tag_fleet(session: Session, subject: Subject, region: str, tags: Mapping[st
         )
 
 
-def _restore_fleet(session: Session, subject: Subject, region: str, ledger: Ledger) -> None:
+def _usual(ledger: Ledger) -> dict[str, str | None]:
     """As the deployment's own tags are, which every resource had before."""
+    return next((tags for arn, tags in ledger.items() if ":db:" in arn), next(iter(ledger.values())))
+
+
+def _restore_fleet(session: Session, subject: Subject, region: str, before: Mapping[str, str | None]) -> None:
     name = f"{subject.prefix}-fleet"
-    before = next((tags for arn, tags in ledger.items() if ":db:" in arn), next(iter(ledger.values())))
     client = session.client("autoscaling", region)
     kept = [_fleet_tag(name, key, value) for key, value in before.items() if value is not None]
     gone = [_fleet_tag(name, key, "") for key, value in before.items() if value is None]

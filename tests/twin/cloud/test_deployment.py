@@ -374,6 +374,8 @@ def test_the_tags_of_a_failover_are_put_on_everything_of_a_region_and_taken_off_
     endpoint = standing.account.endpoint
     session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key)
     bucket = _bucket(standing.account, region, "files")
+    sns = standing.account.client("sns", region)
+    gone = sns.create_topic(Name="gone", Tags=_listed({**OWNER, "cost-center": "1"}))["TopicArn"]
     before = {each: _tags(standing.account, each) for each in (HOME, STANDBY)}
     outcome = tags.override(session, subject, region, bucket)
     during = _tags(standing.account, region)
@@ -382,18 +384,34 @@ def test_the_tags_of_a_failover_are_put_on_everything_of_a_region_and_taken_off_
     assert [arn for arn, found in during.items() if not wanted.items() <= found.items()] == []
     other = STANDBY if region == HOME else HOME
     assert _tags(standing.account, other) == before[other], "the other region is not touched"
+    sns.delete_topic(TopicArn=gone)
+    launched = sns.create_topic(Name="launched", Tags=_listed({**OWNER, **wanted}))["TopicArn"]
+    assert not tags.override(session, subject, region, bucket).changed, "all of it was overridden already"
     assert not tags.restore(session, subject, region, bucket).refused
-    assert _tags(standing.account, region) == before[region]
+    after = _tags(standing.account, region)
+    usual = next(found["cost-center"] for arn, found in before[region].items() if ":db:" in arn)
+    assert after.pop(launched) == {**OWNER, "cost-center": usual}, "what bears them since has what the others had"
+    del before[region][gone]
+    assert after == before[region]
+    assert tags.read_ledger(session, region, bucket) == {}
+    sns.delete_topic(TopicArn=launched)
+
+
+OWNER = {"application": "orders", "environment": "production"}
+
+
+def _listed(found: dict[str, str]) -> list[Json]:
+    return [{"Key": key, "Value": value} for key, value in found.items()]
 
 
 def _tags(account: Account, region: str, *, everything: bool = False) -> dict[str, dict[str, str]]:
-    """What the tagging API and the fleet say; not what is global, nor buckets, which take all tags anew or none."""
+    """What the tagging API and the fleet say; not what is global."""
     found: dict[str, dict[str, str]] = {}
     for page in account.client("resourcegroupstaggingapi", region).get_paginator("get_resources").paginate():
         for item in page["ResourceTagMappingList"]:
             tagged = {tag["Key"]: tag["Value"] for tag in item["Tags"]}
             service = item["ResourceARN"].split(":")[2]
-            if everything or (tagged.get("application") == "orders" and service not in ("iam", "route53", "s3")):
+            if everything or (tagged.get("application") == "orders" and service not in ("iam", "route53")):
                 found[item["ResourceARN"]] = tagged
     for group in account.client("autoscaling", region).describe_auto_scaling_groups()["AutoScalingGroups"]:
         found[group["AutoScalingGroupARN"]] = {tag["Key"]: tag["Value"] for tag in group["Tags"]}

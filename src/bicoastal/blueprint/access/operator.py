@@ -32,8 +32,10 @@ REJOIN_STACKS = (*FAILOVER_STACKS, "checks", "names")
 database's host too, and waits for the next `deploy`: whoever changes its document chooses what reads every password."""
 
 _TAGGING = {
+    "acm": ("AddTagsToCertificate", "RemoveTagsFromCertificate"),
     "autoscaling": ("CreateOrUpdateTags", "DeleteTags"),
     "backup": ("TagResource", "UntagResource"),
+    "cloudtrail": ("AddTags", "RemoveTags"),
     "cloudwatch": ("TagResource", "UntagResource"),
     "ec2": ("CreateTags", "DeleteTags"),
     "elasticloadbalancing": ("AddTags", "RemoveTags"),
@@ -41,13 +43,14 @@ _TAGGING = {
     "kms": ("TagResource", "UntagResource"),
     "logs": ("TagResource", "UntagResource"),
     "rds": ("AddTagsToResource", "RemoveTagsFromResource"),
+    "scheduler": ("TagResource", "UntagResource"),
     "secretsmanager": ("TagResource", "UntagResource"),
     "sns": ("TagResource", "UntagResource"),
     "ssm": ("AddTagsToResource", "RemoveTagsFromResource"),
     "tag": ("TagResources", "UntagResources"),
     "wafv2": ("TagResource", "UntagResource"),
 }
-"""How each service sets and removes tags (M10). S3 is not here: it replaces all tags of a bucket at once."""
+"""How each service sets and removes tags (M10), asked with their keys. S3 is not here: it has no such condition."""
 
 
 @dataclass(frozen=True)
@@ -324,6 +327,15 @@ def _failover_tags(stack: Stack) -> list[Value]:
                 "ForAllValues:StringEquals": {"aws:TagKeys": keys},
                 "Null": {"aws:TagKeys": "false"},
             },
+        ),
+        allow(
+            "FailoverTagsOfBuckets",
+            ["s3:GetBucketTagging", "s3:PutBucketTagging"],
+            [
+                Commented(
+                    sub(f"arn:${{AWS::Partition}}:s3:::{stack.spec.prefix}-*-${{AWS::Region}}"), "All tags at once."
+                )
+            ],
         ),
         not_the_emergency_tag(),
     ]
