@@ -75,16 +75,19 @@ class Session:
     def sign_in(self) -> None:
         """Have the credentials now, while a person is there whom their profile may ask for a code.
 
-        Left to the threads that need them, each would ask, and deadlines would run meanwhile. Raises SystemFault.
+        Left to the threads that need them, each would ask, and deadlines would run meanwhile. Raises SystemFault where
+        there are none.
         """
         with self._lock, aws_faults("signing in"):
             from boto3.session import Session as Boto3Session  # noqa: PLC0415 - as below
+            from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
             self._boto3 = self._boto3 or Boto3Session()
             found = self._boto3.get_credentials()
+            if found is None:
+                raise NoCredentialsError
             try:
-                if found is not None:
-                    found.get_frozen_credentials()
+                found.get_frozen_credentials()
             except EOFError as error:
                 raise SystemFault("signing in: the profile needs a code of your MFA device, and none came.") from error
 
