@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Manifest, Source
 from bicoastal.cfn.physical import NAMING, physical
 from bicoastal.cfn.reader import Template
 from bicoastal.cfn.resolve import Evaluator
 from bicoastal.cfn.values import NO_VALUE, Encoded, Reference, Text, Unknown, Value, references, text_of, unknowns
 from bicoastal.core.findings import Finding
+
+if TYPE_CHECKING:
+    from bicoastal.cfn.manifest import FromOutput, Manifest, Source
 
 _MAX_WIRES = 40
 """Stacks that a value passes through, each feeding the next."""
@@ -128,6 +130,14 @@ class Stack:
             if held is not False:
                 found[logical_id] = Resource(self, logical_id, body, None if isinstance(held, Unknown) else True)
         return found
+
+    @property
+    def feeds(self) -> dict[str, FromOutput]:
+        """Parameters that another stack's output feeds, for good or at first."""
+        from bicoastal.cfn.manifest import FromOutput, Live  # noqa: PLC0415 - plain files have none
+
+        inner = {name: one.initial if isinstance(one, Live) else one for name, one in self.sources.items()}
+        return {name: one for name, one in inner.items() if isinstance(one, FromOutput)}
 
     @cached_property
     def is_added_to(self) -> bool:
@@ -275,9 +285,11 @@ class Deployment:
         return stack
 
     def _fed(self, source: Source | str) -> Callable[[], Value]:
+        if isinstance(source, str):
+            return lambda: source
+        from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live  # noqa: PLC0415 - plain files have none
+
         match source:
-            case str() as value:
-                return lambda: value
             case Literal(value) | Live(Literal(value)) | Chosen(_, value):
                 return lambda: value
             case FromOutput(stack, output) | Live(FromOutput(stack, output)):

@@ -11,16 +11,18 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bicoastal.cfn.deployment import Change, Deployment, Placed
-from bicoastal.cfn.manifest import Manifest
 from bicoastal.cfn.nested import Library, put_inside
 from bicoastal.cfn.parameters import Given, chosen
 from bicoastal.cfn.reader import Template, read_template
 from bicoastal.core.documents import MAX_BYTES
 from bicoastal.core.errors import InputError
 from bicoastal.core.findings import Finding, Location, Severity
+
+if TYPE_CHECKING:
+    from bicoastal.cfn.manifest import Manifest
 
 MANIFEST = "manifest.json"
 SKIPPED = "not-a-template"
@@ -128,6 +130,8 @@ def _read_manifest(reading: Reading, path: Path, regions: Mapping[str, str]) -> 
 
         if is_assembly(data):
             return _read_assembly(reading, path.parent, data, regions)
+        from bicoastal.cfn.manifest import Manifest  # noqa: PLC0415
+
         manifest = Manifest.from_json(text)
     except (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         raise _no(

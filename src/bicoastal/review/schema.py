@@ -34,6 +34,7 @@ def schema_findings(deployment: Deployment, root: Path | None = None) -> Iterato
         PseudoParameterOverrides,
         ValidateConfig,
     )
+    from cloudformation_validate import Severity as Theirs  # noqa: PLC0415
 
     engine = CompositeEngine()
     try:
@@ -43,7 +44,10 @@ def schema_findings(deployment: Deployment, root: Path | None = None) -> Iterato
     for file, region, stack in _each(deployment):
         path = root / file if root is not None else Path(file)
         try:
-            config = ValidateConfig(pseudo_parameter_overrides=PseudoParameterOverrides(region=region))
+            config = ValidateConfig(
+                pseudo_parameter_overrides=PseudoParameterOverrides(region=region),
+                severity_level=Theirs.WARN,  # thousands of hints would be handed over, to be dropped here
+            )
             diagnostics = engine.validate_template(str(path), config).diagnostics
         except Exception as error:
             title = f"{PACKAGE} could not read this template: {type(error).__name__}: {str(error)[:200]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bicoastal.cfn.deployment import Resource
-from bicoastal.cfn.manifest import FromOutput
 from bicoastal.cfn.values import Value
 from bicoastal.review.case import Case
 from bicoastal.review.model.network import Subnet
@@ -87,15 +86,12 @@ def _spoken(shares: dict[str, float]) -> str:
 def _independent(case: Case, judgement: Judgement) -> None:
     """Every input of every stack is fed, by a stack that is there."""
     unfed = [
-        f"{stack.id} takes {name} from {inner.stack}, which has no output {inner.output}"
+        f"{stack.id} takes {name} from {fed.stack}, which has no output {fed.output}"
         for stack in case.deployment.stacks.values()
-        for name, source in stack.sources.items()
-        for inner in (getattr(source, "initial", source),)
-        if isinstance(inner, FromOutput)
-        and (
-            inner.stack not in case.deployment.stacks
-            or inner.output not in case.deployment.stacks[inner.stack].evaluator.outputs
-        )
+        if stack.sources
+        for name, fed in stack.feeds.items()
+        if fed.stack not in case.deployment.stacks
+        or fed.output not in case.deployment.stacks[fed.stack].evaluator.outputs
     ]
     for text in unfed:
         judgement.lacks(f"{text}.")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from bicoastal.cfn.deployment import Stack
-from bicoastal.cfn.manifest import FromOutput, Live
 from bicoastal.core.findings import Severity
 from bicoastal.review.case import Case
 from bicoastal.review.rule import Hit, Rule, Seen
@@ -45,5 +44,4 @@ def look(case: Case) -> Iterator[Seen]:
 
 def _fed(stack: Stack) -> list[str]:
     """The outputs that feed a stack."""
-    inner = [one.initial if isinstance(one, Live) else one for one in stack.sources.values()]
-    return [one.output for one in inner if isinstance(one, FromOutput)]
+    return [fed.output for fed in stack.feeds.values()] if stack.sources else []
