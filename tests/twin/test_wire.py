@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.twin.wire import Address, Cut, Listener, Place, Route, Wire
+from bicoastal.twin.wire import _LATE_S, Address, Cut, Listener, Place, Route, Wire
 
 EAST, WEST = Place("us-east-1", "us-east-1a"), Place("us-west-2", "us-west-2a")
 SILENCE_S = 0.3
@@ -221,3 +221,27 @@ def test_stop_waits_for_no_route_and_reports_none(caplog: pytest.LogCaptureFixtu
     finally:
         go_on.set()
     assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_who_has_gone_while_others_were_routed_is_not_asked_about(echo: Echo) -> None:
+    asked: list[Address] = []
+    go_on = threading.Event()
+
+    def route(peer: Address) -> Route:
+        asked.append(peer)
+        assert go_on.wait(20), "the test lets it go on"
+        return Route(EAST, EAST, echo.address)
+
+    with Wire(routers=1) as wire, socket.create_connection(wire.listen(("127.0.0.1", 0), route).address, 5) as first:
+        at = first.getpeername()
+        gave_up = socket.create_connection(at, 5)
+        gave_up.sendall(b"?")
+        gave_up.close()
+        with socket.create_connection(at, 5) as waits:
+            time.sleep(_LATE_S + SILENCE_S)
+            go_on.set()
+            for patient in (first, waits):
+                patient.settimeout(5)
+                patient.sendall(b"!")
+                assert patient.recv(1) == b"!"
+            assert asked == [first.getsockname(), waits.getsockname()]

@@ -12,8 +12,9 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +27,12 @@ _CHUNK = 65536
 _IN_FLIGHT = 1024
 """Chunks of a direction that are under way: a sender that is faster than the receiver waits, as by a full window."""
 _CALL_S = 10.0
+_ROUTERS = 16
+"""Routes that are looked for at once: a router waits for a reading of the API more than it works."""
+_LATE_S = 1.0
+"""Who waited so long for his route, and has gone meanwhile, is not asked about: on a machine that has no time for it
+clients give up and come again, faster than they were asked about, and nobody was let in any more."""
+_TCP_ESTABLISHED = 1
 
 Cut = Literal["black-hole", "refuse"]
 Address = tuple[str, int]
@@ -56,8 +63,8 @@ Router = Callable[[Address], Route | Cut]
 class Wire:
     """All of a twin's listeners, in a thread of their own; also a context manager."""
 
-    def __init__(self, regions_s: float = REGIONS_S, zones_s: float = ZONES_S) -> None:
-        """Round trips in seconds."""
+    def __init__(self, regions_s: float = REGIONS_S, zones_s: float = ZONES_S, *, routers: int = _ROUTERS) -> None:
+        """Round trips in seconds; `routers` is how many routes are looked for at once."""
         self._regions_s = regions_s
         self._zones_s = zones_s
         self._cuts: dict[tuple[str, str], Cut] = {}
@@ -65,6 +72,7 @@ class Wire:
         self._listeners: list[Listener] = []
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(routers, "twin-wire"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="twin-wire", daemon=True)
 
     def start(self) -> None:
@@ -206,7 +214,7 @@ class Listener:
         peer: Address = writer.get_extra_info("peername")[:2]
         try:
             # It may look at the kernel's tables, and others' bytes go on meanwhile.
-            route = await asyncio.to_thread(self._router, peer)
+            route = await asyncio.to_thread(self._route, peer, writer, time.monotonic())
         except asyncio.CancelledError:
             # The wire stops. Python 3.11's streams report a task of theirs that ends as cancelled as an error.
             _reset(writer)
@@ -225,6 +233,11 @@ class Listener:
         finally:
             self._connections.discard(connection)
             self._wire._connections.discard(connection)
+
+    def _route(self, peer: Address, writer: asyncio.StreamWriter, since: float) -> Route | Cut:
+        if time.monotonic() - since > _LATE_S and _gone(writer):
+            return "refuse"
+        return self._router(peer)
 
 
 class _Connection:
@@ -306,6 +319,16 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *,
         while silent and await reader.read(_CHUNK):
             pass
     _reset(writer)
+
+
+def _gone(writer: asyncio.StreamWriter) -> bool:
+    """Whether the client has closed its end: the kernel knows before anybody has read."""
+    connection = writer.get_extra_info("socket")
+    if connection is None or connection.fileno() < 0:
+        return True
+    with contextlib.suppress(OSError):
+        return bool(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _TCP_ESTABLISHED)
+    return True
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
