@@ -7,7 +7,6 @@ What it says keeps its own rule ids, and each finding ends with who said it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,10 @@ def schema_findings(deployment: Deployment, root: Path | None = None) -> Iterato
         ValidateConfig,
     )
     from cloudformation_validate import Severity as Theirs  # noqa: PLC0415
+    from cloudformation_validate import version  # noqa: PLC0415
 
     engine = CompositeEngine()
-    try:
-        said_by = f"Said by {PACKAGE} {version(PACKAGE)}."
-    except PackageNotFoundError:
-        said_by = f"Said by {PACKAGE}."
+    said_by = f"Said by {PACKAGE} {version()}."
     for file, region, stack in _each(deployment):
         path = root / file if root is not None else Path(file)
         try:
