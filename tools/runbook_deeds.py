@@ -53,11 +53,11 @@ kit() {  # REGION VERB PARAMETERS: have a server of the fleet run a verb of its 
     --query "AutoScalingGroups[0].Instances[?LifecycleState=='InService'].InstanceId | [0]" --output text) || return 1
   command=$(aws ssm send-command --region "$1" --document-name "$PREFIX-kit-$2" --instance-ids "$instance" \
     --parameters "$3" --query Command.CommandId --output text) || return 1
-  tries=60 status=Pending
-  while [ "$tries" -gt 0 ]; do
+  polls=60 status=Pending
+  while [ "$polls" -gt 0 ]; do
     case $status in Pending|InProgress|Delayed) ;; *) break ;; esac
     sleep 1
-    tries=$((tries - 1))
+    polls=$((polls - 1))
     status=$(aws ssm get-command-invocation --region "$1" --command-id "$command" --instance-id "$instance" \
       --query Status --output text) || status=Pending
   done
@@ -67,6 +67,15 @@ kit() {  # REGION VERB PARAMETERS: have a server of the fleet run a verb of its 
 }
 field() {  # FILE NAME: the first value of this name that a kit's status has for its database
   sed -n '/"database": {/,$p' "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1
+}
+look() {  # REGION FILE: the status of a kit that reaches its database; fails when none does for a while
+  looks=10
+  until kit "$1" status '{}' > "$2" && [ -n "$(field "$2" epoch)" ]; do
+    looks=$((looks - 1))
+    [ "$looks" -gt 0 ] || return 1
+    sleep 3
+  done
+  cat "$2"
 }
 gate() {  # REGION open|closed: requests reach the application, or are answered 503 with Retry-After
   if [ "$2" = open ]; then open=1 closed=0; else open=0 closed=1; fi
@@ -139,7 +148,7 @@ _READERS = Deed(
     _RUN.format(verb="status"),
     """\
 sleep "$DRAIN_S"
-kit "$REGION" status '{}' | tee status.json
+look "$REGION" status.json
 echo "sessions that read: $(field status.json sessions); the epoch is $(field status.json epoch)"
 """,
     'In its answer, `database.reading.sessions` is 0. For a lost primary `receiver.status` is not "streaming", and '
@@ -151,7 +160,8 @@ _LATCH = Deed(
     "EC2 > Load Balancers > PREFIX > HTTPS:443 > Rules > the first one (path `/.well-known/bicoastal/switch`) > Edit: "
     "response body `on:EPOCH;`, the epoch of the status plus one.",
     """\
-EPOCH=$(($(field status.json epoch) + 1))
+EPOCH=$(field status.json epoch)
+EPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))
 switch "$REGION" "on:$EPOCH;"
 """,
     "`curl https://REGION.DOMAIN/.well-known/bicoastal/switch` answers `on:EPOCH;`. Within a minute and a half the "
@@ -207,9 +217,6 @@ move "$REGION" backup DatabaseRole=primary
     "The three stacks are UPDATE_COMPLETE, and `bicoastal plan` would change nothing of the roles.",
     _EVENTS + " Users are served all the same: this can wait until the incident is over.",
 )
-_PROMOTE = """\
-propose "$REGION" database DatabaseRole=primary
-"""
 
 DEEDS: dict[tuple[Operation, Step], Deed] = {
     (Operation.FAILOVER, Step.CLOSE_GATE): _CLOSE,
@@ -228,7 +235,7 @@ DEEDS: dict[tuple[Operation, Step], Deed] = {
         + ", with rollback disabled (stack failure options: preserve). The change set must hold one resource: "
         "`DatabaseInstance`, Modify.",
         """\
-kit "$REGION" status '{}' > promoted.txt
+look "$REGION" promoted.txt
 printf '{"region": "%s", "epoch": %s, "snapshot": "%s", "lsn": "%s", "at": %s}\\n' "$REGION" "$EPOCH" \\
   "$(field promoted.txt snapshot)" "$(field promoted.txt replayed_lsn)" "$(date +%s)" > promoted.json
 aws s3 cp promoted.json "s3://$(output "$REGION" foundation ArtifactBucket)/operations/promoted.json"
@@ -275,7 +282,8 @@ fi
     (Operation.SWITCHOVER, Step.AWAIT_READERS): _READERS,
     (Operation.SWITCHOVER, Step.PREPARE): Deed(
         _CHANGE.format(stack="database", what="`DatabaseRole` to `primary`") + " only later.",
-        'EPOCH=$(($(field status.json epoch) + 1))\npropose "$REGION" database DatabaseRole=primary',
+        "EPOCH=$(field status.json epoch)\nEPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))\n"
+        'propose "$REGION" database DatabaseRole=primary',
         "The change set holds one resource: `DatabaseInstance`, Modify.",
         "Delete the change set, open the gate, and bring the stack in line first (`bicoastal status --drift`).",
     ),
@@ -322,7 +330,7 @@ done
     (Operation.REJOIN, Step.FENCE): Deed(
         _RUN.format(verb="fence") + " of `OTHER`: the survivor's epoch, and the reason `superseded`.",
         """\
-kit "$REGION" status '{}' > status.json
+look "$REGION" status.json
 EPOCH=$(field status.json epoch)
 kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"], \\"Reason\\": [\\"superseded\\"]}"
 """,
