@@ -24,7 +24,11 @@ MINUTES = 5
 LATEST_MINUTES = MINUTES + 2
 TAG = "bicoastal:emergency-access"
 LINE = "cat /opt/bicoastal/etc/kit.json"
-_SEEN_S, _REPLACED_S = 60.0, 180.0
+_SEEN_S = 60.0
+_REPLACED_S = 900.0
+"""In template time: one is launched and becomes well, and the other's connections are drained."""
+_BOOT_S = 120.0
+"""For what a boot really takes, at any pace."""
 _MACHINE_S = 5.0
 """For the programs that close it, on a machine that does everything else, too."""
 
@@ -93,7 +97,7 @@ def _await_replacement(run: Run) -> None:
         return _instance(run) not in fleet.ids and len(fleet.zones) >= fleet.desired
 
     with run.phase("the server is replaced"):
-        run.wait("the server is replaced", replaced, _REPLACED_S)
+        run.wait("the server is replaced", replaced, run.stage.pace.seconds(_REPLACED_S) + _BOOT_S)
     run.notes["replaced"] = True
 
 
