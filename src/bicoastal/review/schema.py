@@ -32,9 +32,9 @@ def schema_findings(deployment: Deployment, root: Path | None = None) -> Iterato
         CompositeEngine,
         PseudoParameterOverrides,
         ValidateConfig,
+        version,
     )
     from cloudformation_validate import Severity as Theirs  # noqa: PLC0415
-    from cloudformation_validate import version  # noqa: PLC0415
 
     engine = CompositeEngine()
     said_by = f"Said by {PACKAGE} {version()}."
