@@ -30,7 +30,7 @@ SETTLED_S = 120.0
 TRAFFIC_S = 75.0
 """Of users before the first picture: charts have something to show."""
 FAILOVER_S = 300.0
-WIDTH, HEIGHT = 1280, 900
+WIDTH, HEIGHT = 1280, 860
 NARROW = 800
 
 
@@ -38,13 +38,14 @@ def main() -> int:
     """Make all of them; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="the folder of a twin that runs")
-    home = parser.parse_args().home
+    parser.add_argument("--traffic", type=float, default=TRAFFIC_S, metavar="SECONDS", help="of users before the first")
+    asked = parser.parse_args()
     PICTURES.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        twin = stack.enter_context(_twin(home))
+        twin = stack.enter_context(_twin(asked.home))
         stack.enter_context(Writers(twin, (EAST, WEST), pause_s=0.15))
         browser = stack.enter_context(chromium())
-        _play(twin, browser)
+        _play(twin, browser, asked.traffic)
     return 0
 
 
@@ -58,7 +59,7 @@ def _twin(home: Path | None) -> Iterator[Running]:
     yield Running(home, Path(told["spec"]))
 
 
-def _play(twin: Running, browser: Browser) -> None:
+def _play(twin: Running, browser: Browser, traffic_s: float) -> None:
     key = Key.kept(twin.home / "console.json")
     if key is None:
         raise SystemExit("This twin has no console.")
@@ -66,13 +67,18 @@ def _play(twin: Running, browser: Browser) -> None:
     narrow = _open(browser, key.url, "light", NARROW)
     light = pages["light"]
     light.get_by_text(f"{EAST} is the primary, protected").wait_for(timeout=SETTLED_S * 1000)
-    time.sleep(TRAFFIC_S)
+    time.sleep(traffic_s)
     _take(pages, "before")
     _shoot(narrow, "narrow")
     home = light.locator("fieldset", has=light.locator("legend", has_text=EAST))
     home.get_by_role("button", name="Lose it: refuses").click()
     for made in pages.values():
         made.locator("#picture").get_by_text(f"all to {WEST}").wait_for()
+    _fail_over(pages)
+
+
+def _fail_over(pages: dict[str, Page]) -> None:
+    light = pages["light"]
     start = light.get_by_role("button", name="Start", exact=True)
 
     def word() -> str:
@@ -82,7 +88,8 @@ def _play(twin: Running, browser: Browser) -> None:
     def begun() -> bool:
         # What the guard refuses now it may allow in a second.
         if not word() or word().startswith("refused"):
-            start.click(timeout=5000)
+            # Not by the mouse: what the operation says moves the button away under it.
+            start.press("Enter")
             time.sleep(1)
         return light.locator("#operation .steps .good").count() >= 2
 
