@@ -15,7 +15,6 @@ from bicoastal.cfn.reader import parse_template
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill.experiment import Run
 
-
 _UNTAGGED = ("iam", "route53", "cloudformation")
 
 
