@@ -86,8 +86,8 @@ def _fail_over(pages: dict[str, Page]) -> None:
         return found.inner_text() if found.count() else ""
 
     def begun() -> bool:
-        # What the guard refuses now it may allow in a second.
-        if not word() or word().startswith("refused"):
+        # What the guard refuses now, or a busy machine does not answer, it may allow in a second.
+        if not word() or word().startswith(("refused", "ended")):
             # Not by the mouse: what the operation says moves the button away under it.
             start.press("Enter")
             time.sleep(1)
