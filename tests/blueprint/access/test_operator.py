@@ -295,6 +295,10 @@ def test_failover_tags_are_the_specs_and_never_the_emergency_tag() -> None:
         return allowed(Request("ec2:CreateTags", "*", {**context, "aws:TagKeys": list(keys)}), tagging)
 
     assert may_tag("mode")
+    assert allowed(Request("tag:TagResources", "*", context), tagging), "the tagging API itself knows no keys"
+    bucket = "arn:aws:s3:::orders-production-files-${AWS::AccountId}-us-east-1"
+    assert allowed(Request("s3:PutBucketTagging", bucket, context), tagging), "nor does S3"
+    assert not allowed(Request("s3:PutBucketTagging", "arn:aws:s3:::others", context), tagging)
     assert not may_tag("mode", "other")
     assert not may_tag(EMERGENCY_TAG)
     assert "FailoverTagsPolicy" not in documents(spec()), "no failover tags, no permission"

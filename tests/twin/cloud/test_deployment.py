@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from bicoastal.operate import tags
 from bicoastal.operate.subject import Subject
 from bicoastal.twin.cloud.schemas import tag_property
 from tests.support.cloudformation import Account, Walker
+from tests.support.deployed import deployed, plain
+from tests.support.specs import spec
 from tests.support.tagging import NO_TAGGING_API, arn_of, own_tags
 
 HOME, STANDBY = "us-east-1", "us-west-2"
@@ -371,9 +374,8 @@ def test_the_tags_of_a_failover_are_put_on_everything_of_a_region_and_taken_off_
 ) -> None:
     wanted = {"cost-center": "disaster", "incident": "7"}
     subject = Subject("orders", "production", "orders.example.com", HOME, STANDBY, "nearest", 10, wanted)
-    endpoint = standing.account.endpoint
-    session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key)
     bucket = _bucket(standing.account, region, "files")
+    session = _who_may_tag(standing.account, region, wanted, bucket)
     sns = standing.account.client("sns", region)
     gone = sns.create_topic(Name="gone", Tags=_listed({**OWNER, "cost-center": "1"}))["TopicArn"]
     before = {each: _tags(standing.account, each) for each in (HOME, STANDBY)}
@@ -395,6 +397,28 @@ def test_the_tags_of_a_failover_are_put_on_everything_of_a_region_and_taken_off_
     assert after == before[region]
     assert tags.read_ledger(session, region, bucket) == {}
     sns.delete_topic(TopicArn=launched)
+
+
+def _who_may_tag(account: Account, region: str, wanted: dict[str, str], bucket: str) -> Session:
+    """Somebody with the deployment's policy for it, and beside it the answers, and the journal."""
+    access = deployed(spec(failover_tags=wanted)).stacks[f"access/{region}"]
+    policy = json.dumps(plain(access.resources["FailoverTagsPolicy"].get("PolicyDocument")))
+    beside = [
+        {"Effect": "Allow", "Action": "tag:GetResources", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*Object", "Resource": f"arn:aws:s3:::{bucket}/operations/*"},
+        {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "*"},
+    ]
+    iam, name = account.client("iam"), f"tagger-{region}"
+    iam.create_user(UserName=name)
+    iam.put_user_policy(
+        UserName=name, PolicyName="beside", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": beside})
+    )
+    arn = iam.create_policy(
+        PolicyName=name, PolicyDocument=policy.replace("${AWS::AccountId}", account.endpoint.account)
+    )["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Session.at(account.endpoint.url, key["AccessKeyId"], key["SecretAccessKey"])
 
 
 OWNER = {"application": "orders", "environment": "production"}

@@ -47,7 +47,6 @@ _TAGGING = {
     "secretsmanager": ("TagResource", "UntagResource"),
     "sns": ("TagResource", "UntagResource"),
     "ssm": ("AddTagsToResource", "RemoveTagsFromResource"),
-    "tag": ("TagResources", "UntagResources"),
     "wafv2": ("TagResource", "UntagResource"),
 }
 """How each service sets and removes tags (M10), asked with their keys. S3 is not here: it has no such condition."""
@@ -327,6 +326,11 @@ def _failover_tags(stack: Stack) -> list[Value]:
                 "ForAllValues:StringEquals": {"aws:TagKeys": keys},
                 "Null": {"aws:TagKeys": "false"},
             },
+        ),
+        allow(
+            "FailoverTagsAtOnce",
+            ["tag:TagResources", "tag:UntagResources"],
+            [Commented("*", "It knows no keys; each resource's service is asked as well, with them.")],
         ),
         allow(
             "FailoverTagsOfBuckets",
