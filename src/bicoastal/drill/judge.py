@@ -16,10 +16,9 @@ from bicoastal.drill.promises import READS_ARE_TRUE
 from bicoastal.drill.report import HalfSecond, Report, Stretch
 from bicoastal.drill.users import PATIENCE_S
 from bicoastal.kit.config import Intervals
+from bicoastal.operate.failover import DRAIN_S
 from bicoastal.resilience.region_loss import Prediction, Values, on_aws, on_twin, values_of
 
-DRAIN_S = 10.0
-"""The default of `bicoastal failover --drain`, which the operator does not change."""
 _BEFORE_S = 5.0
 _AFTER_S = 5.0
 
