@@ -349,6 +349,13 @@ def _lose_home(run: Run) -> None:
     deeds.lose(run, "refuse", "refuse")
 
 
+def _count_returned(run: Run) -> None:
+    """As soon as it is up again."""
+    with run.phase("home's database is up"):
+        run.wait("home's database answers", lambda: run.stage.ids(run.home) is not None, 2 * _REAL_S)
+    deeds.count(run, run.home)
+
+
 def _read(run: Run) -> None:
     with run.phase("users come back"):
         run.wait("everybody reads", lambda: _calm(run), deeds.SERVED_S)
@@ -412,7 +419,7 @@ EXPERIMENTS = (
         afterwards=(
             Deed("the crowd leaves", lambda run: _come(run, 0)),
             Deed("home returns", deeds.give_back),
-            Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
+            Deed("its database is asked for its rows", _count_returned),
             Deed("the users come back", _come_back),
             STEADY_AGAIN,
         ),
