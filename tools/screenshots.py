@@ -30,7 +30,7 @@ SETTLED_S = 120.0
 TRAFFIC_S = 75.0
 """Of users before the first picture: charts have something to show."""
 FAILOVER_S = 300.0
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1280, 700
 NARROW = 800
 
 
@@ -120,6 +120,7 @@ def _take(pages: dict[str, Page], moment: str) -> None:
 
 def _shoot(made: Page, name: str) -> None:
     path = PICTURES / f"console-{name}.png"
+    made.evaluate("() => scrollTo(0, 0)")
     made.screenshot(path=path, animations="disabled")
     size = path.stat().st_size
     print(f"{path.name}: {size / 1000:.0f} kB")

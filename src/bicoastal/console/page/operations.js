@@ -2,7 +2,7 @@
 
 import { by, h, show } from "./dom.js";
 import { ask } from "./feed.js";
-import { other, primary, state } from "./state.js";
+import { answers, other, primary, state } from "./state.js";
 import { seconds } from "./words.js";
 
 const WORDS = {
@@ -25,14 +25,10 @@ export function drawOperationForm() {
   ]);
   if (made) by("operation-form").addEventListener("submit", (event) => { event.preventDefault(); start(false); });
   const form = by("operation-form").elements;
-  // Until somebody chooses: the region that is not the primary.
-  if (primary() && !form.region.dataset.set) {
-    form.region.value = other(primary());
-    form.region.dataset.set = primary();
-  } else if (primary() && form.region.dataset.set !== primary()) {
-    form.region.value = other(primary());
-    form.region.dataset.set = primary();
-  }
+  // Until somebody chooses: the region that is not the primary, or the only one that answers.
+  const there = [about.standby, about.home].filter(answers);
+  const goal = primary() ? other(primary()) : there[0] ?? about.standby;
+  if (form.region.dataset.set !== goal) form.region.value = form.region.dataset.set = goal;
   fit();
   const runs = state.operation && state.operation.code === null;
   by("operation-stop").hidden = !runs;

@@ -93,7 +93,6 @@ function veil(region, x, place, taken) {
   const ago = at ? `seen last ${seconds(Math.max(state.now - at, 0))} ago` : "never seen";
   const words = taken ? (taken === "refuse" ? "taken away: it refuses" : "taken away: it is silent") : "the AWS API does not answer";
   return s("g", { class: "veil" },
-    s("rect", { x: x + 1, y: ROW.balancer - 8, width: place.each - 2, height: place.height - ROW.balancer + 6, fill: "url(#hatch)" }),
     s("rect", { x: x + place.each / 2 - 118, y: ROW.fleet - 14, width: 236, height: 44, rx: 8, class: "plate" }),
     text(x + place.each / 2, ROW.fleet + 4, "middle bold bad", words), text(x + place.each / 2, ROW.fleet + 21, "middle soft small", ago));
 }
