@@ -81,10 +81,22 @@ by("again").addEventListener("click", () => ask("/api/look"));
 addEventListener("resize", draw);
 setInterval(drawLive, 1000);
 
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-if (token) {
-  // It is in no history and in no bookmark that is made from here on.
-  history.replaceState(null, "", location.pathname);
-  const error = await enter(token);
-  if (error) { by("door-error").textContent = error; openDoor(); } else begin();
+// The token that is in the address, if one is; from here on it is in no history and in no bookmark.
+function given() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) history.replaceState(null, "", location.pathname);
+  return token;
+}
+
+// The printed address opened in a tab that shows this page already: nothing is loaded anew.
+addEventListener("hashchange", async () => {
+  const token = given();
+  if (token && !(await enter(token)) && !state.connected) begin();
+});
+
+const token = given();
+const error = token ? await enter(token) : "";
+if (error) {
+  by("door-error").textContent = error;
+  openDoor();
 } else begin();

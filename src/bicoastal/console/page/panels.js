@@ -1,7 +1,7 @@
 // What the eye shall go to: how it stands, what is wrong, and the health checks.
 
 import { by, h, show } from "./dom.js";
-import { alarming, answers, database, latest, lost, other, regions, shortAlarm, state } from "./state.js";
+import { alarming, answers, database, latest, lost, other, regions, role, shortAlarm, state } from "./state.js";
 import { UNKNOWN, count, seconds, short } from "./words.js";
 
 export function drawVerdict() {
@@ -50,7 +50,7 @@ export function wrongs() {
     for (const [kind, stack] of Object.entries(state.stacks[region] ?? {})) {
       if (!stack.good) found.push(["warn", region, `stack ${kind}: ${stack.status}`, ""]);
     }
-    const lag = latest(region, "lag");
+    const lag = role(region) === "replica" ? latest(region, "lag") : null;
     if (lag !== null && lag > state.about.rpo_s) found.push(["bad", region, `${seconds(lag)} behind the primary`, `promised were ${seconds(state.about.rpo_s)}`]);
   }
   for (const zone of state.faults?.zones ?? []) found.push(["bad", "", `${zone} is taken away by hand`, ""]);
