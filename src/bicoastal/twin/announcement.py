@@ -45,7 +45,7 @@ class Announcement:
     troubles: Sequence[str] = ()
     """What keeps things from being as they should be."""
     console: str = ""
-    """Origin of the console in a browser; empty where there is none. What opens it is kept where this user alone reads."""
+    """Origin of the console in a browser; empty where there is none. What opens it is kept where this user can read."""
     at: float = 0.0
     """Seconds since the epoch."""
 
