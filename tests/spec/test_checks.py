@@ -174,7 +174,9 @@ def test_reserved_tags() -> None:
     assert said(tags={"team": "a", "Team": "b"}) == [
         "tags.Team: `Team` and `team` differ only in case, which IAM does not take -> Remove one of the two."
     ]
-    assert said(failover_tags={"cost-center": "9", "environment": "dr"}) == [], "failover may override these (M10)"
+    assert said(failover_tags={"cost-center": "9", "state": "dr"}) == [], "failover may override tags (M10)"
+    (locked,) = said(failover_tags={"environment": "dr"})
+    assert "the rights to operate the deployment hang on this one" in locked
     assert said(failover_tags={"managed-by": "me"}) == [
         "failover_tags.managed-by: `managed-by` is set by Bicoastal -> Remove it, or write another key."
     ]

@@ -22,7 +22,8 @@ RULE: Final = "spec"
 
 RESERVED_TAGS: Final = ("application", "cost-center", "data-class", "environment", "managed-by", "name")
 """Tags that Bicoastal sets on everything, in lower case: IAM and others take no two keys that differ only in case."""
-FAILOVER_MAY_REPLACE: Final = ("cost-center", "environment")
+FAILOVER_MAY_REPLACE: Final = ("cost-center",)
+"""Not `environment`: the rights of operators hang on it, and a `rejoin` would be locked out."""
 MOST_TAGS: Final = 50 - len(RESERVED_TAGS)
 """AWS takes 50 tags on a resource, ours included."""
 MOST_REGIONS: Final = 10
@@ -329,6 +330,8 @@ def _instead(field: str, key: str) -> str:
     source = {"cost-center": "cost_center", "environment": "environment", "application": "name"}.get(key)
     if field == "tags" and source:
         return f"Write the value at `{source}:` and remove this key."
+    if key == "environment":
+        return "Write another key, such as `state`: the rights to operate the deployment hang on this one."
     return "Remove it, or write another key."
 
 
