@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,11 @@ def main() -> int:
 
 
 def _run(scenario: str, pace: Pace, seed: int) -> Report | None:
+    experiment = EXPERIMENTS[scenario].staying()
     try:
-        return drill(EXPERIMENTS[scenario].staying(), script_of(SPEC), pace, seed=seed, tell=lambda _: None)
+        with tempfile.TemporaryDirectory(prefix="bicoastal-bench-") as folder:
+            script = script_of(SPEC, experiment.asks, Path(folder))
+            return drill(experiment, script, pace, seed=seed, tell=lambda _: None)
     except BicoastalError as error:
         print(f"    {scenario}: no stage: {error}", flush=True)
         return None

@@ -17,7 +17,6 @@ from tests.support.browser import chromium, page, until
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.xdist_group("browser")
 
 NAMELESS = """() => [...document.querySelectorAll('button, input, select')]
     .filter((one) => !one.textContent.trim() && !one.labels?.length && !one.getAttribute('aria-label'))

@@ -12,7 +12,8 @@ def test_what_was_changed_past_cloudformation_is_named(bench: Bench) -> None:
     assert stack is not None
     assert detect(bench.session, stack).resources == ()
     client = bench.client("ssm")
-    found = client.describe_parameters()["Parameters"]
+    pages = client.get_paginator("describe_parameters").paginate()
+    found = [item for page in pages for item in page["Parameters"]]
     name = next(item["Name"] for item in found if "Follows" in item["Name"] and bench.small.name in item["Name"])
     client.put_parameter(Name=name, Value="by hand", Type="String", Overwrite=True)
     (drifted,) = detect(bench.session, stack).resources

@@ -45,11 +45,3 @@ def grounds() -> Iterator[Grounds]:
             return made
 
         yield make
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's tests share a control plane, or a whole deployment on it: one worker runs them, and makes it once."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))

@@ -21,7 +21,6 @@ from tests.drill.entries import EAST, WEST
 from tests.drill.test_report import CONTRACT
 from tests.support.running import sample
 
-pytestmark = pytest.mark.xdist_group("twin")
 TIMED = "every user"
 """What begins the promises that a clock decides."""
 
@@ -30,7 +29,9 @@ TIMED = "every user"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder: Path = tmp_path_factory.mktemp("application")
     said: list[str] = []
-    return drill(EXPERIMENTS["region-loss"].staying(), script_of(sample(folder)), FAST, seed=1, tell=said.append)
+    experiment = EXPERIMENTS["region-loss"].staying()
+    script = script_of(sample(folder), experiment.asks, folder / "asked")
+    return drill(experiment, script, FAST, seed=1, tell=said.append)
 
 
 def test_everything_but_the_clock_held(report: Report) -> None:

@@ -204,6 +204,6 @@ def test_one_that_falters_is_slow_or_fails_by_its_share_until_it_does_not(bench:
     bench.balancers.falter(HOME, Faltering(slow_s=0.4))
     began = time.monotonic()
     assert bench.ask(balancer).status == 200
-    assert time.monotonic() - began >= 0.4
+    assert time.monotonic() - began > 0.39, "but for the grain of two clocks"
     bench.balancers.falter(HOME, Faltering())
     assert {bench.ask(balancer).status for _ in range(20)} == {200}

@@ -127,7 +127,7 @@ def test_a_multi_az_replica_has_a_standby_that_takes_over(twin: Running) -> None
     found = twin.synced("west", STANDBY)
     kill(found.primary.pid)
     until("the zone changes", lambda: _zone(twin) == before["SecondaryAvailabilityZone"], twin.loop)
-    twin.query("orders", "INSERT INTO kept VALUES (2)")
+    twin.query("orders", "INSERT INTO kept VALUES (2)", connect_timeout=20)
     twin.answers("west", ROWS, [(1,), (2,)], STANDBY)
     twin.synced("west", STANDBY)
     twin.rds(STANDBY).promote_read_replica(DBInstanceIdentifier="west")

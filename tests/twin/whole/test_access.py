@@ -15,7 +15,6 @@ from bicoastal.twin.automation.channel import Client
 from tests.support.mfa import person
 from tests.support.running import EAST, PREFIX, Running, until
 
-pytestmark = pytest.mark.xdist_group("twin")
 ROLE = f"arn:aws:iam::111122223333:role/{PREFIX}-emergency-responder-{EAST}"
 DOCUMENT, TAG = f"{PREFIX}-emergency-session", "bicoastal:emergency-access"
 WHY = ("--reason", "INC-42: requests hang")

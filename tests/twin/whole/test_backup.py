@@ -10,11 +10,8 @@ import subprocess
 from datetime import datetime
 from typing import Any
 
-import pytest
-
 from tests.support.running import BIN, EAST, PREFIX, WEST, Running, until
 
-pytestmark = pytest.mark.xdist_group("twin")
 _GOING = ("CREATED", "PENDING", "RUNNING")
 
 

@@ -15,8 +15,6 @@ from tests.support.running import BIN, EAST, WEST, Running, running, until
 from tests.twin.whole.conftest import other_application
 from tools.runbook import PAGE, lines_of
 
-pytestmark = pytest.mark.xdist_group("twin")
-
 
 @pytest.fixture(scope="module")
 def beside() -> Iterator[Running]:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.support.running import EAST, WEST, Running, until
 
-pytestmark = pytest.mark.xdist_group("twin")
 DOMAIN = "orders.example.com"
 
 

@@ -8,11 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.support.running import EAST, PREFIX, Running, until
 
-pytestmark = pytest.mark.xdist_group("twin")
 MINUTE_S = 6.0
 """A CloudWatch minute at the fast pace."""
 
