@@ -228,6 +228,15 @@ class Watcher:
         self._judge()
 
     def _ask_kit(self, region: str) -> None:
+        try:
+            self._ask_kit_now(region)
+        finally:
+            # Soon again where nothing is known yet, a region among it that nobody has looked at.
+            task = next((task for task in self._tasks if task.name == f"kit {region}"), None)
+            if task is not None:
+                task.every_s = _KIT_BUSY_S if self.busy or self._kit_of(region) is None else _KIT_S
+
+    def _ask_kit_now(self, region: str) -> None:
         seen = self._looks.get(region)
         if seen is None or not seen.coast.answered:
             self._kits.pop(region, None)
@@ -242,9 +251,6 @@ class Watcher:
         self._kits[region] = (found, why)
         self._tell.put(f"kit/{region}", {"kit": found, "why": why, "at": time.time()})
         self._judge()
-        task = next((task for task in self._tasks if task.name == f"kit {region}"), None)
-        if task is not None:
-            task.every_s = _KIT_BUSY_S if self.busy or self._kit_of(region) is None else _KIT_S
 
     def _measure(self, region: str) -> None:
         seen, ground = self._looks.get(region), self._grounds.get(region)
