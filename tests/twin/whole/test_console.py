@@ -94,7 +94,7 @@ def test_a_server_that_is_killed_is_found_again(lonely: Running, browser: Browse
             made.get_by_text("confirmed by typing the deployment's name").wait_for()
         finally:
             first.kill()
-            first.wait()
+            _left(first)
         made.get_by_text("no word from the console").wait_for()
         second, again = served(lonely, tmp_path)
         try:
@@ -103,7 +103,13 @@ def test_a_server_that_is_killed_is_found_again(lonely: Running, browser: Browse
             made.get_by_text(f"{EAST} is the primary, protected").wait_for()
         finally:
             second.send_signal(signal.SIGINT)
-            assert second.wait(30) == 0
+            assert _left(second, 30) == 0
+
+
+def _left(process: subprocess.Popen[str], within_s: float = 10) -> int:
+    """Wait for its end; returns its exit code."""
+    with process:
+        return process.wait(within_s)
 
 
 def served(twin: Running, state: Path) -> tuple[subprocess.Popen[str], str]:
