@@ -29,7 +29,9 @@ small = SmallDeployment(sys.argv[1])
 small.network["Slow"] = waits(60)
 
 def tell(moment):
-    print(type(moment).__name__, moment.id, flush=True)
+    # In one piece: regions are deployed by several threads.
+    sys.stdout.write(f"{type(moment).__name__} {moment.id}\\n")
+    sys.stdout.flush()
 
 sys.exit(deploy(Session(), small.package, Wishes(), tell, threading.Event()).exit_code)
 """

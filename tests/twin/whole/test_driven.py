@@ -97,7 +97,7 @@ def _servers_of_primary(twin: Running) -> list[int]:
     found = []
     for pid in twin.processes("postgres -D"):
         data = _command(pid).split("-D ")[1].split()[0]
-        if EAST in data and not os.path.exists(f"{data}/standby.signal"):  # noqa: PTH110
+        if f"{EAST}/{DATABASE}/" in data and not os.path.exists(f"{data}/standby.signal"):  # noqa: PTH110
             found.append(pid)
     assert len(found) == 1
     return found
