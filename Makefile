@@ -26,7 +26,7 @@ demo: $(VENV)/.ready  ## the sample in both regions on this machine: us-east-1 i
 	$(BIN)/python -m tools.demo
 
 test: setup  ## every test: unit, property-based, validators, real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 check: $(VENV)/.ready  ## ruff, mypy strict, import-linter, docs checks
 	$(BIN)/ruff format --check .
