@@ -18,7 +18,7 @@ ADMINISTRATORS = "rds_superuser"
 _TWIN: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "shared_buffers": "8MB",
+    "shared_buffers": "6MB",
     "max_connections": "100",
     "max_worker_processes": "2",
     "max_parallel_workers": "0",
