@@ -46,12 +46,20 @@ def return_when_promoting(run: Run, command: Command) -> None:
         run.returned = run.stage.twin.faults.recover_region(run.home)
 
 
+def _noticed(run: Run) -> bool:
+    """Whether users have asked for a while since: what they were told before a fault says nothing of it."""
+    return run.fault is None or time.time() > run.fault.ended + STEADY_S
+
+
 def served(run: Run) -> None:
     """Until every attempt was served for a while; who waits longer than the drill does is said by the figures."""
     with run.phase("users move"):
         run.wait(
             "every user is served again",
-            lambda: settled(run.users.entries(), READS | WRITES, (run.home, run.standby), time.time(), STEADY_S),
+            lambda: (
+                _noticed(run)
+                and settled(run.users.entries(), READS | WRITES, (run.home, run.standby), time.time(), STEADY_S)
+            ),
             SERVED_S,
         )
     run.served_until = time.time()
