@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.drill import experiment
+from bicoastal.drill import deeds, experiment
 from bicoastal.drill.experiment import Condition, Deed, Experiment, Run, perform
 from bicoastal.drill.experiments import EXPERIMENTS
+from bicoastal.twin.faults import Act
+from tests.drill import made as support
 
 
 @dataclass
@@ -83,3 +87,13 @@ def test_every_experiment_gives_back_what_it_takes_and_ends_steady() -> None:
         assert texts[-1] == "the steady state is back"
         assert [deed.text for deed in one.staying().afterwards] == texts[: one.stays]
         assert one.then, "something is promised"
+
+
+def test_who_was_served_before_a_fault_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment after it nobody may have asked yet: then nothing has been measured."""
+    monkeypatch.setattr(deeds, "STEADY_S", 0.3)
+    monkeypatch.setattr(deeds, "settled", lambda *_: True)
+    made = support.run(users=SimpleNamespace(entries=list))
+    made.fault = Act("something fails", time.time(), time.time())
+    deeds.served(made)
+    assert made.served_until >= made.fault.ended + 0.3

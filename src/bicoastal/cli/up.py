@@ -273,7 +273,9 @@ def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None
     log = home.log("up")
     command = [sys.executable, "-m", "bicoastal.cli", "up", *("--spec", str(file)), *("--home", str(home.root))]
     console = ("--no-console",) if reports is None else ("--reports", str(reports))
-    with log.open("wb") as output:
+    # What `up` prints opens the console: it is for who started it alone.
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        os.fchmod(output.fileno(), 0o600)
         child = subprocess.Popen(
             [*command, "--pace", pace, "--port", str(port), *console],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,

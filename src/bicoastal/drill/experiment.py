@@ -142,6 +142,9 @@ class Run:
     survivor_rows: frozenset[str] | None = None
     stale_rows: frozenset[str] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    """Figures of this experiment, for the report."""
+    tags_before: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What survives bore before the loss, by ARN."""
     """In the report, as JSON."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What deeds of one experiment leave for its own promises."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from bicoastal.kit.aws_cli import AwsCli, Credential
 from bicoastal.kit.config import Config
-from bicoastal.kit.database import INVALID_SCHEMA, UNDEFINED_TABLE, DatabaseError, Server, Session, quoted
+from bicoastal.kit.database import INVALID_SCHEMA, TABLES, UNDEFINED_TABLE, DatabaseError, Server, Session, quoted
 from bicoastal.kit.errors import KitError, RefusedError
 
 TABLE_TIMEOUT_S = 1800.0
@@ -31,13 +31,6 @@ PAGE_TABLES = 60
 ONE_BY_ONE = 200_000
 """Rows of a table up to which they are compared one by one, in this process's memory."""
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
-_TABLES = """
-SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT') AS readable
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'
-    AND n.nspname NOT IN ('information_schema', 'bicoastal')
-ORDER BY 1, 2
-"""
 # Whatever the server's or the role's own settings are: text must come out alike on both.
 _SETTINGS = (
     "SET default_transaction_read_only = on",
@@ -152,7 +145,7 @@ def _beat(session: Session) -> str | None:
 
 
 def _tables(session: Session) -> dict[tuple[str, str], bool]:
-    return {(row["schema"], row["name"]): bool(row["readable"]) for row in session.query(_TABLES)}
+    return {(row["schema"], row["name"]): bool(row["readable"]) for row in session.query(TABLES)}
 
 
 def _sum(session: Session, table: str) -> dict[str, Any]:

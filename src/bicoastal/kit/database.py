@@ -29,6 +29,14 @@ UNDEFINED_TABLE = "42P01"
 INVALID_SCHEMA = "3F000"
 READ_ONLY_TRANSACTION = "25006"
 INSUFFICIENT_PRIVILEGE = "42501"
+TABLES = """
+SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT') AS readable
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'
+    AND n.nspname NOT IN ('information_schema', 'bicoastal')
+ORDER BY 1, 2
+"""
+"""The application's tables, in their order; `readable`: by who asks."""
 
 
 class DatabaseError(UnavailableError):

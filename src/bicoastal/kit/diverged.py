@@ -16,19 +16,12 @@ from typing import Any
 
 from bicoastal.kit.aws_cli import AwsCli
 from bicoastal.kit.config import Config
-from bicoastal.kit.database import Server, Session, quoted
+from bicoastal.kit.database import TABLES, Server, Session, quoted
 from bicoastal.kit.errors import RefusedError
 
 PAGE_BYTES = 16_000
 """What Run Command gives of an answer ends at 24,000 characters."""
 _SNAPSHOT = re.compile(r"[0-9]{1,20}:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20})*)?")
-_TABLES = """
-SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT') AS readable
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'
-    AND n.nspname NOT IN ('information_schema', 'bicoastal')
-ORDER BY 1, 2
-"""
 _ROWS = """
 SELECT to_jsonb(r)::text AS row FROM {table} r
 WHERE NOT pg_visible_in_snapshot({full}, CAST(:snapshot AS pg_snapshot)) ORDER BY r.ctid
@@ -48,7 +41,7 @@ def diverged(config: Config, aws: AwsCli, snapshot: str, after: int) -> dict[str
     credential = aws.credential(config.database.secrets.app, name="app")
     with Server.for_operator(config).connect(credential, "bicoastal kit diverged") as session:
         session.query("SET default_transaction_isolation = 'repeatable read'")
-        tables = session.query(_TABLES)
+        tables = session.query(TABLES)
         rows, more = _page(session, [row for row in tables if row["readable"]], snapshot, after)
         return {
             "rows": rows,

@@ -50,6 +50,10 @@ def test_it_is_named_by_status_and_opened_by_its_owner_alone(lonely: Running) ->
     token = json.loads(key.read_text())["token"]
     assert address(lonely).endswith(token)
     assert token not in (lonely.home / "up.json").read_text()
+    # A detached `up` prints into a file; nobody else finds the token in one that he may read.
+    holding = [path for path in lonely.home.rglob("*.log") if token in path.read_text(errors="replace")]
+    assert holding
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holding)
 
 
 def test_the_picture_shows_both_coasts_as_they_are(lonely: Running, browser: Browser) -> None:

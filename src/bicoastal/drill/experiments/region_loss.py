@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bicoastal.core.errors import SystemFault
 from bicoastal.drill import deeds, looks
 from bicoastal.drill.evidence import Evidence
 from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
@@ -24,37 +25,38 @@ TAGS = {"cost-center": "disaster", "incident": "rehearsed"}
 """One that everything bears, and one that nothing does."""
 
 
-def _note_tags(run: Run, when: str) -> None:
-    run.notes.setdefault("tags", {})[when] = looks.tags(run, run.standby)
-
-
 def _lose(run: Run, how: How, api: str) -> None:
-    _note_tags(run, "before")
+    run.tags_before = looks.tags(run, run.standby)
     deeds.lose(run, how, api)
 
 
-def _back_home(run: Run) -> None:
-    deeds.back_home(run)
-    _note_tags(run, "afterwards")
+def _look_at_tags(run: Run) -> None:
+    now = looks.tags(run, run.standby)
+    run.notes["tagged"] = sum(TAGS.items() <= tags.items() for tags in now.values())
+    # What is gone since, as servers that were replaced, is not asked for.
+    run.notes["bare"] = sorted(
+        arn for arn in run.tags_before.keys() & now.keys() if not TAGS.items() <= now[arn].items()
+    )
 
 
 def tags_held(run: Run, found: Evidence) -> Judged:
-    """What is gone since, as instances that were replaced, is not asked for."""
+    """As somebody saw them while the region was lost."""
     del found
-    seen = run.notes.pop("tags", {})
-    before, during, after = (seen.get(when, {}) for when in ("before", "during", "afterwards"))
-    bare = sorted(arn for arn in before.keys() & during.keys() if not TAGS.items() <= during[arn].items())
-    if not during:
-        return False, "nobody looked at the tags while the region was lost"
+    tagged, bare = run.notes.get("tagged"), run.notes.get("bare", ())
+    if not tagged:
+        return False, "nobody looked at the tags while the region was lost" if tagged is None else "nothing bears them"
     if bare:
-        return False, f"{len(bare)} of {len(during)} resources do not bear them, the first {bare[0]}"
-    said = f"{len(during)} resources bore them"
-    if not after:
-        return True, said
-    changed = sorted(arn for arn in before.keys() & after.keys() if before[arn] != after[arn])
-    if changed:
-        return False, f"{said}; {len(changed)} have other tags than before, the first {changed[0]}"
-    return True, f"{said}, and {len(after)} have their own again"
+        return False, f"{len(bare)} resources do not bear them, the first {bare[0]}"
+    return True, f"{tagged} resources bore them"
+
+
+def _tags_as_before(run: Run) -> None:
+    """Raises SystemFault that names the first which are not."""
+    now = looks.tags(run, run.standby)
+    kept = run.tags_before.keys() & now.keys()
+    other = sorted(arn for arn in kept if run.tags_before[arn] != now[arn])
+    if not kept or other:
+        raise SystemFault(f"{len(other)} of {len(kept)} resources have other tags than before: {', '.join(other[:3])}")
 
 
 def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: bool = False) -> Experiment:
@@ -71,16 +73,17 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
                 lambda run: deeds.fail_over(run, partial(deeds.return_when_promoting, run) if meanwhile else None),
             ),
             Deed("users look for who serves them", deeds.served),
-            Deed("somebody looks at the tags of what survives", partial(_note_tags, when="during")),
+            Deed("somebody looks at the tags of what survives", _look_at_tags),
         ),
         afterwards=(
             Deed("the home region returns with its old primary", deeds.give_back),
             Deed("the old primary fences itself", deeds.fenced),
             Deed("both databases are asked for their rows", deeds.count_both),
-            Deed("the operator brings the primary home", _back_home),
+            Deed("the operator brings the primary home", deeds.back_home),
+            Deed("everything bears its own tags again", _tags_as_before),
             STEADY_AGAIN,
         ),
-        then=(*FAILOVER, Promise("the survivor bears the tags of a failover, and then its own again", tags_held)),
+        then=(*FAILOVER, Promise("everything of the survivor bears the tags of a failover", tags_held)),
         black_hole=how == "black-hole",
         predicts=True,
         asks={"failover_tags": TAGS},
