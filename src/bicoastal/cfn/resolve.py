@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from bicoastal.cfn import functions
 from bicoastal.cfn.foreach import expanded
 from bicoastal.cfn.reader import Template
-from bicoastal.cfn.values import ACCOUNT, NO_VALUE, Reference, Text, Unknown, Value, text_of
+from bicoastal.cfn.values import ACCOUNT, NO_VALUE, Reference, Unknown, Value, text_of
 
 _HOLE = re.compile(r"\$\{(!?)([^{}]*)\}")
 _LISTS = (
@@ -386,8 +386,3 @@ _FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Value]] = {
     "Fn::Contains": lambda self, argument: self._logical("Fn::Contains", argument),
     "Fn::Transform": _macro,
 }
-
-
-def text_value(value: Value) -> str:
-    """A value as one spelled-out text, references as `${stack/resource.attribute}`: for comparing and for messages."""
-    return str(value) if isinstance(value, str | int | float | Text | Reference | Unknown) else repr(value)

@@ -164,8 +164,3 @@ def _walk(value: Value, path: tuple[str | int, ...], found: Places, *, branches:
             _walk(part, path, found, branches=branches)
     elif isinstance(value, Encoded):
         _walk(value.text, path, found, branches=branches)
-
-
-def is_known(value: Value) -> bool:
-    """Whether a scalar is plainly known: no reference, no hole, not absent."""
-    return isinstance(value, str | int | float | bool)

@@ -42,7 +42,6 @@ from bicoastal.operate.watch.watcher import Watcher
 PAGE = Path(__file__).parent / "page"
 _LARGEST = 20_000
 """Bytes of what is asked for."""
-_START_S = 10.0
 _STOP_S = 5.0
 
 

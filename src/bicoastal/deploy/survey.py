@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bicoastal.aws.faults import ApiFault, aws_faults
+from bicoastal.aws.faults import ApiFault
 from bicoastal.aws.session import Session
 from bicoastal.cfn.manifest import FromOutput, StackEntry
 from bicoastal.cfn.reader import parse_template
@@ -177,13 +177,3 @@ def _creates(current: StackView | None) -> bool:
 
 def _said(current: StackView) -> bool:
     return current.condition in _STATES
-
-
-def sweep(session: Session, current: StackView, prefix: str) -> None:
-    """Delete the change sets that an earlier command of ours, killed, left on a stack."""
-    client = session.client("cloudformation", current.region)
-    with aws_faults(f"reading the change sets of {current.name} in {current.region}"):
-        for page in client.get_paginator("list_change_sets").paginate(StackName=current.id):
-            for item in page["Summaries"]:
-                if item["ChangeSetName"].startswith(prefix):
-                    client.delete_change_set(ChangeSetName=item["ChangeSetId"], StackName=current.id)

@@ -44,11 +44,6 @@ class Users:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._reader = Reader(Path(plan.ledger) for plan in self._plans.values())
 
-    @property
-    def ledgers(self) -> Sequence[Path]:
-        """Files of JSON lines."""
-        return tuple(Path(plan.ledger) for plan in self._plans.values())
-
     def entries(self) -> list[Entry]:
         """What all of them have written until now. Raises SystemFault where a coast's process has ended."""
         for coast, process in self._processes.items():

@@ -48,18 +48,6 @@ class Operations:
     failover: Resource
     failover_role: Resource
 
-    @property
-    def kit_documents(self) -> tuple[Resource, ...]:
-        """Everything that runs on an instance."""
-        return (
-            self.kit_status,
-            self.kit_fence,
-            self.kit_unfence,
-            self.kit_probe,
-            self.kit_diverged,
-            self.kit_census,
-        )
-
 
 def add_operations(stack: Stack, foundation: Foundation) -> Operations:
     """The command documents of the kit, and the failover inside the region."""

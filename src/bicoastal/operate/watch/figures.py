@@ -17,7 +17,6 @@ from bicoastal.operate.observe import FLEET
 from bicoastal.operate.subject import Subject
 
 REQUESTS, ERRORS, LATENCY, LAG = "requests", "errors", "latency", "lag"
-CHARTS = (REQUESTS, ERRORS, LATENCY, LAG)
 Series = Sequence[tuple[float, float]]
 """Seconds since the epoch and a value, oldest first."""
 
