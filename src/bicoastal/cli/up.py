@@ -288,7 +288,7 @@ def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None
             _echo(log, position)
             return code or 3
         found = running(home)
-        if found is not None and found.phase in ("up", "not deployed"):
+        if found is not None and found.pid == child.pid and found.phase in ("up", "not deployed"):
             _echo(log, position)
             return 0 if found.phase == "up" else 1
         if time.monotonic() > end:

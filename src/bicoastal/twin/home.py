@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -88,31 +89,24 @@ class Home:
         return copy
 
     def owner(self) -> int | None:
-        """The process that holds the lock; None when nobody does."""
-        path = self.root / _LOCK
-        if not path.exists():
+        """The process that holds the lock; None when nobody does. Looking takes nothing away."""
+        try:
+            with (self.root / _LOCK).open() as file:
+                return _holder(file)
+        except FileNotFoundError:
             return None
-        with path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or 0)
-        return None
 
     def acquire(self) -> None:
         """Take the lock. Raises SystemFault when another process holds it, or the folder cannot be used."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o755)
-            file = (self.root / _LOCK).open("a+")
+            file = (self.root / _LOCK).open("a")
         except OSError as error:
             raise SystemFault(
                 f"{self.root}: the twin's folder cannot be used: {error.strerror}.\n    -> {_REMEDY}"
             ) from (error)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
+        if not _taken(file):
+            holder = _holder(file) or "another process"
             file.close()
             raise SystemFault(
                 f"{self.root}: a twin already runs here, as process {holder}.\n"
@@ -123,9 +117,6 @@ class Home:
             raise SystemFault(
                 f"{self.root}: the user {self.account.name!r}, who runs servers, cannot enter.\n    -> {_REMEDY}"
             )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         self._lock = file
 
     def release(self) -> None:
@@ -156,3 +147,24 @@ class Home:
                 folder.mkdir(mode=0o755, exist_ok=True)
                 self.account.own(folder)
         return path
+
+
+# The lock is of an open file description, as long as its holder's process id: who holds it is told in the same moment
+# as that it is held. A file beside it would for a moment tell of a holder that was killed.
+_FLOCK = struct.Struct("hhqqi0q")
+"""struct flock of Linux on 64 bits: type, whence, start, length, process (0 for this kind of lock)."""
+
+
+def _taken(file: IO[str]) -> bool:
+    """Whether it could be taken; it is let go when the file is closed."""
+    try:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, os.getpid(), 0))
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> int | None:
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    kind, _, _, length, _ = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_OFD_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else int(length)
