@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,27 @@ def test_one_twin_owns_it(home: Home) -> None:
     assert home.owner() is None
     with Home(home.root):
         pass
+
+
+def test_looking_who_owns_it_takes_it_from_nobody(home: Home) -> None:
+    """`up --detach` looks many times a second while its child takes the lock."""
+    home.release()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            assert Home(home.root).owner() in {None, os.getpid()}
+
+    with ThreadPoolExecutor(4) as lookers:
+        looking = [lookers.submit(look) for _ in range(4)]
+        try:
+            for _ in range(2000):
+                with Home(home.root) as mine:
+                    assert mine.owner() == os.getpid()
+        finally:
+            stop.set()
+        for each in looking:
+            each.result()
 
 
 def test_a_killed_owner_owns_nothing(home: Home) -> None:
