@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.twin.fleets.place import Place, until
+from tests.twin.fleets.place import REGION, Place, until
 
 Json = Any
 RESOURCE = "Fleet"
@@ -184,6 +184,38 @@ def test_a_half_done_update_is_rolled_back_for_real(stack: Stack) -> None:
     assert stack.update("2", MinInstancesInService=1) == "UPDATE_ROLLBACK_COMPLETE"
     place.await_size(stack.group, 2)
     assert place.versions(stack.group) == ["1", "1"]
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_an_alarm_takes_a_version_back_while_it_rolls_and_while_it_is_watched(stack: Stack, *, rolled: bool) -> None:
+    """Instances of the old version serve again, whether one, all or none of the new ones serve already."""
+    place, alarm = stack.place, f"{stack.name}-fails"
+    cloudwatch = place.ground.api.client("cloudwatch", REGION)
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm, Namespace="Test", MetricName=alarm, Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+    )  # fmt: skip
+    arn = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["AlarmArn"]
+    stack.create()
+    if not rolled:
+        del stack.says["2"]
+    place.cloudformation.update_stack(
+        StackName=stack.name,
+        TemplateBody=stack.template("2"),
+        RollbackConfiguration={
+            "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"}],
+            "MonitoringTimeInMinutes": 180,
+        },
+    )
+    until("an instance of the new version", lambda: (seen := place.versions(stack.group)) == ["2", "2"] or
+          (not rolled and "2" in seen))  # fmt: skip
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test says so")
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    place.await_size(stack.group, 2)
+    assert place.versions(stack.group) == ["1", "1"]
+    group = place.group(stack.group)
+    assert (group["MinSize"], group["DesiredCapacity"], group["SuspendedProcesses"]) == (2, 2, [])
+    assert ("Resource update cancelled" in stack.reasons()) is not rolled
 
 
 def test_without_signals_a_rolling_update_pauses(stack: Stack) -> None:

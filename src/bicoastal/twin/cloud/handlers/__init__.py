@@ -25,6 +25,7 @@ from bicoastal.twin.cloud.handlers import (
     peerings,
     rds,
     resource_tags,
+    rollback_triggers,
     route53,
     s3,
     secretsmanager,
@@ -85,3 +86,4 @@ def install() -> None:
     service_quotas.install()
     cloudformation.install()
     registry.check_everything()
+    rollback_triggers.install()
