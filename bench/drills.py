@@ -1,8 +1,9 @@
 """A campaign: every drill N times, each time with another seed, as `drill all` plays them.
 
 Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
-`python -m bench.drills [N] [--scenario NAME] [--pace real]`; `-o FILE` keeps all reports as JSON. Exits 3 where one
-could not be rehearsed, 1 where one broke.
+`python -m bench.drills [N] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as JSON. With
+`--in-one-place` a drill that leaves no trace is played N times on one twin, without another beside it: what it measures
+is compared with its limit. Exits 3 where one could not be rehearsed, 1 where one broke or a limit was missed.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import collections
 import json
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from bicoastal.cli.drill import script_of
+from bicoastal.cli.drill import LANES, row, script_of
 from bicoastal.drill.drill import several
 from bicoastal.drill.experiment import Experiment
 from bicoastal.drill.experiments import EXPERIMENTS
+from bicoastal.drill.experiments.switchover import PAUSE_S
+from bicoastal.drill.lanes import groups, side_by_side
 from bicoastal.drill.report import BROKEN, HELD, UNPLAYED, Report, Unplayed, as_data, verdict
 from bicoastal.drill.stage import Script
 from bicoastal.twin.pace import FAST, REAL, Pace
@@ -35,32 +38,57 @@ def main() -> int:
     parser.add_argument("runs", nargs="?", type=int, default=10)
     parser.add_argument("--pace", choices=[FAST.name, REAL.name], default=FAST.name)
     parser.add_argument("--scenario", choices=list(EXPERIMENTS), action="append", help="Instead of all.")
+    parser.add_argument("--lanes", type=int, default=LANES, help="Twins side by side.")
+    parser.add_argument("--in-one-place", action="store_true")
     parser.add_argument("-o", dest="output", type=Path)
     given = parser.parse_args()
     chosen = [EXPERIMENTS[name] for name in given.scenario or EXPERIMENTS]
     found: dict[str, list[Ended]] = collections.defaultdict(list)
-    for seed in range(given.runs):
-        began = time.monotonic()
-        for ended in _once(chosen, Pace.named(given.pace), seed):
-            found[ended.scenario].append(ended)
-            print(f"{seed + 1:>3} {ended.scenario:<32} {verdict(ended)}", flush=True)
-            for line in _why(ended):
-                print(f"      {line}")
-        print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
+    number: collections.Counter[str] = collections.Counter()
+    for ended in _in_one_place(chosen, given) if given.in_one_place else _in_rows(chosen, given):
+        found[ended.scenario].append(ended)
+        number[ended.scenario] += 1
+        print(f"{number[ended.scenario]:>3} {ended.scenario:<32} {verdict(ended)}", flush=True)
+        for line in _why(ended):
+            print(f"      {line}", flush=True)
         if given.output is not None:
             kept = [as_data(one) for ends in found.values() for one in ends if isinstance(one, Report)]
             given.output.write_text(json.dumps({"drills": kept}, indent=1) + "\n")
-    return _summary(found)
+    return _summary(found) or (0 if _pauses(found) else 1)
 
 
-def _once(chosen: Sequence[Experiment], pace: Pace, seed: int) -> Sequence[Ended]:
-    with tempfile.TemporaryDirectory(prefix="bicoastal-drills-") as scratch:
+def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:
+    for seed in range(given.runs):
+        began = time.monotonic()
+        play = partial(row, SPEC, given.pace, seed, None)
+        yield from side_by_side(groups(chosen, given.lanes), play, given.lanes)
+        print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
 
-        def script_for(experiment: Experiment) -> Script:
-            return script_of(SPEC, experiment.asks, Path(scratch) / experiment.name)
 
-        played = [one.staying() if one.stays_in_a_row else one for one in chosen]
-        return list(several(played, script_for, pace, seed=seed, tell=lambda _: None))
+def _in_one_place(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:
+    def script_for(experiment: Experiment) -> Script:
+        if experiment.asks:
+            raise SystemExit(f"{experiment.name} asks for a spec of its own")
+        return script_of(SPEC)
+
+    again = [one for one in chosen for _ in range(given.runs)]
+    return several(again, script_for, Pace.named(given.pace), seed=given.runs, tell=lambda _: None)
+
+
+def _pauses(found: Mapping[str, Sequence[Ended]]) -> bool:
+    """Of switchovers, beside their limit."""
+    seconds = [
+        one for ends in found.values() for ended in ends if isinstance(ended, Report)
+        for one in ended.notes.get("pauses_s", ())
+    ]  # fmt: skip
+    if not seconds:
+        return True
+    median = statistics.median(seconds)
+    held = bool(median <= PAUSE_S)
+    print(f"{len(seconds)} switchovers: writes pause for {median:.2f} s at the median, {min(seconds):.2f} to "
+          f"{max(seconds):.2f} s; ratio to the limit of {PAUSE_S:g} s {median / PAUSE_S:.2f}  "
+          f"{'held' if held else 'MISSED'}")  # fmt: skip
+    return held
 
 
 def _why(ended: Ended) -> list[str]:

@@ -64,3 +64,23 @@ def test_synth_says_what_it_built_and_how_to_go_on(tmp_path: Path) -> None:
     assert "us-east-1 (home) and us-west-2 (standby)" in result.stdout
     assert "next: bicoastal review" in result.stdout
     assert (tmp_path / "deployment" / "manifest.json").is_file()
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    run("init", cwd=tmp_path)
+    run("synth", cwd=tmp_path)
+    result = run("review", "deployment", "-o", "/dev/full", cwd=tmp_path)
+    assert result.returncode == 3
+    assert "could not be written: No space left on device.\n    -> Make room" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("up",), ("drill", "region-loss")])
+def test_without_the_twins_packages_it_says_how_to_get_them(words: tuple[str, ...], tmp_path: Path) -> None:
+    absent = "import sys; sys.modules['cryptography'] = None; from bicoastal.cli.main import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", absent, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        env={"BICOASTAL_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert result.returncode == 3
+    assert result.stderr.endswith("-> pip install 'bicoastal[twin]'\n")
+    assert "Traceback" not in result.stderr

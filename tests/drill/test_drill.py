@@ -81,9 +81,9 @@ ALONE = experiment("alone")
 ASKS = experiment("asks", traceless=True, asks={"instances": {"max": 3}})
 
 
-def test_who_leaves_no_trace_shares_a_stage_and_nobody_else(theater: Theater) -> None:
-    assert played(A, ALONE, B, ASKS, C) == dict.fromkeys(["alone", "asks", "a", "b", "c"], "held")
-    assert theater.stages == [["alone"], ["asks"], ["a", "b", "c"]]
+def test_who_leaves_no_trace_shares_a_stage_with_who_comes_next(theater: Theater) -> None:
+    assert played(A, B, ALONE, C, ASKS) == dict.fromkeys(["a", "b", "alone", "c", "asks"], "held")
+    assert theater.stages == [["a", "b", "alone"], ["c"], ["asks"]]
     assert theater.open == 0
 
 

@@ -94,3 +94,13 @@ def test_users_have_their_own_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     expected = "/var/lib/bicoastal/twin" if os.geteuid() == 0 else "/state/bicoastal/twin"
     assert default_folder() == Path(expected)
+
+
+def test_a_disk_with_too_little_room_is_refused_before_anything_is_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.release()
+    monkeypatch.setattr("bicoastal.twin.home.NEEDS", 2**62)
+    with pytest.raises(SystemFault, match="MiB are free on its disk, and a twin needs"):
+        Home(home.root).acquire()
+    assert home.owner() is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from bicoastal.spec.model import Spec
 
 LIST, ALL = "list", "all"
+LANES = min(2, os.cpu_count() or 1)
+"""Each is worth a core: more would measure how they wait for each other."""
 
 
 @click.command("drill")
@@ -44,6 +47,8 @@ LIST, ALL = "list", "all"
 @click.option("--pace", type=click.Choice([REAL.name, FAST.name]), default=FAST.name, show_default=True,
               help=f"`fast` divides every interval, timer and TTL by {FAST.factor:g}.")  # fmt: skip
 @click.option("--seed", type=int, help="Of what users do; by default another one each time, named in the report.")
+@click.option("--lanes", type=click.IntRange(1, 8), default=LANES, show_default=True,
+              help="With `all`: how many are played side by side, each on a twin of its own.")  # fmt: skip
 @click.option("--stay", is_flag=True, help="End when it is known what was lost: no rejoin, no switchover home.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option(
@@ -60,6 +65,7 @@ def command(
     pace: str,
     *,
     seed: int | None,
+    lanes: int,
     stay: bool,
     form: str,
     output: Path | None,
@@ -68,7 +74,7 @@ def command(
 
     Each drill starts both regions in a folder of its own, puts users on both coasts, takes something away, and types
     the commands that you would type. It ends all that it started. The application must answer as the sample does.
-    `all` plays every drill, in one place where they leave no trace, and writes one report. Ends with 0 where every
+    `all` plays every drill, some side by side, and writes one report. Ends with 0 where every
     promise held, 1 where one did not, 3 where a drill could not be played: the others are played all the same.
     """
     if name == LIST:
@@ -78,12 +84,11 @@ def command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         file = _spec_file(spec, stack)
-        script_for = partial(_script_for, file, stack)
         if name == ALL:
-            ended = _all(script_for, Pace.named(pace), seed, stay=stay)
+            ended = _all(file, Pace.named(pace), seed, lanes, stay=stay)
         else:
             chosen = EXPERIMENTS[name].staying() if stay else EXPERIMENTS[name]
-            ended = [_run(chosen, script_for, Pace.named(pace), seed)]
+            ended = [_run(chosen, partial(_script_for, file, stack), Pace.named(pace), seed)]
     whole = name == ALL
     if output is not None:
         output.write_text(_shown(ended, form, whole=whole))
@@ -132,19 +137,36 @@ def _run(experiment: Experiment, script_for: ScriptOf, pace: Pace, seed: int) ->
     return drill(experiment, script, pace, seed=seed, tell=teller())
 
 
-def _all(script_for: ScriptOf, pace: Pace, seed: int, *, stay: bool) -> list[Report | Unplayed]:
-    """One after the other; in the order of `drill list`, whatever the one was in which they were played."""
-    from bicoastal.drill.drill import several  # noqa: PLC0415 - as above
+def _all(file: Path, pace: Pace, seed: int, lanes: int, *, stay: bool) -> list[Report | Unplayed]:
+    """Side by side; in the order of `drill list`, whatever the one was in which they ended."""
+    from bicoastal.drill.lanes import groups, side_by_side  # noqa: PLC0415 - as above
 
-    script_for(next(iter(EXPERIMENTS.values())))
-    chosen = [one.staying() if stay or one.stays_in_a_row else one for one in EXPERIMENTS.values()]
-    click.echo(f"{len(chosen)} drills, pace {pace.name}, seed {seed}", err=True)
-    tell = teller()
+    # A mistake in the file is said once and at once.
+    script_of(file)
+    chosen = list(EXPERIMENTS.values())
+    click.echo(f"{len(chosen)} drills, {lanes} side by side, pace {pace.name}, seed {seed}", err=True)
+    begun = time.monotonic()
+    tell = teller(begun)
+    play = partial(row, file, pace.name, seed, begun, stay=stay)
     ended: dict[str, Report | Unplayed] = {}
-    for one in several(chosen, script_for, pace, seed=seed, tell=tell):
+    for one in side_by_side(groups(chosen, lanes), play, lanes):
         ended[one.scenario] = one
         tell(f"[{len(ended)}/{len(chosen)}] {one.scenario}: {verdict(one)}")
     return [ended[one.name] for one in chosen]
+
+
+def row(
+    file: Path, pace: str, seed: int, begun: float | None, names: Sequence[str], *, stay: bool = False
+) -> Generator[Report | Unplayed, None, None]:
+    """Some of them, one after the other, in a lane's own process; silent where it is not said when all of it began."""
+    from bicoastal.drill.drill import several  # noqa: PLC0415 - as above
+
+    known = [EXPERIMENTS[name] for name in names]
+    chosen = [one.staying() if stay or one.stays_in_a_row else one for one in known]
+    with ExitStack() as stack:
+        script_for = partial(_script_for, file, stack)
+        tell = _say_nothing if begun is None else teller(begun)
+        yield from several(chosen, script_for, Pace.named(pace), seed=seed, tell=tell)
 
 
 def _code(ended: Sequence[Report | Unplayed]) -> int:
@@ -153,9 +175,13 @@ def _code(ended: Sequence[Report | Unplayed]) -> int:
     return 3 if UNPLAYED in held else 1 if BROKEN in held else 0
 
 
-def teller() -> Callable[[str], None]:
-    """Says what happens and when."""
-    begun = time.monotonic()
+def _say_nothing(_: str) -> None:
+    """Nobody looks on."""
+
+
+def teller(begun: float | None = None) -> Callable[[str], None]:
+    """Says what happens and when: after `begun` by this machine's clock, or after now."""
+    begun = time.monotonic() if begun is None else begun
 
     def tell(text: str) -> None:
         click.echo(f"{time.monotonic() - begun:7.1f} s  {text}", err=True)

@@ -6,6 +6,7 @@ Nothing else may live here.
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from importlib import import_module
@@ -38,6 +39,9 @@ COMMANDS = {
     "access": "open an instance to responders for some minutes",
 }
 """Name to one line of help; each lives in `bicoastal.cli.<name>` as `command`."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class LazyGroup(click.Group):
@@ -77,7 +81,25 @@ def main() -> None:
     except BicoastalError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "bicoastal").split(".")[0] == "bicoastal":
+            raise
+        print(
+            f"The Python package {error.name!r} is not installed, and this command needs it.\n"
+            "    -> pip install 'bicoastal[twin]'",
+            file=sys.stderr,
+        )
+        sys.exit(3)
     except BrokenPipeError:
         # `bicoastal review | head` is no error; keep Python from complaining when it flushes.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(
+            f"{error.filename or 'A file'} could not be written: {error.strerror}.\n"
+            "    -> Make room on that disk, then type the same again: everything carries on from what it finds.",
+            file=sys.stderr,
+        )
+        sys.exit(3)

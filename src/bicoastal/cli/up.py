@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 PAGE_S = 60.0
 """How long the first page of each region may take once everything is deployed."""
 DETACHED_S = 600.0
+TROUBLE_S = 8.0
+"""What heals within it is not worth a word."""
 _PAGE_TIMEOUT_S = 5.0
 _LOOK_S = 0.05
 _TOLD_S = 1.0
@@ -118,7 +120,8 @@ class _Up:
         for leftover in twin.leftovers:
             click.echo(f"Ended {leftover.name} (process {leftover.pid}), which an earlier twin had left.", err=True)
         self._tell(twin, phase="deploying")
-        problem = self._deploy(twin) or self._pages(twin)
+        with _troubles_told(twin):
+            problem = self._deploy(twin) or self._pages(twin)
         give_back()
         if problem:
             click.secho(problem, fg="red", err=True)
@@ -244,6 +247,30 @@ def _spec_file(home: Home, given: Path | None) -> Path:
         write_starter(sample)
     click.echo(f"There is no {SPEC_FILE} here: this is the sample, in {sample}. `bicoastal init` writes one for you.")
     return sample / SPEC_FILE
+
+
+@contextlib.contextmanager
+def _troubles_told(twin: Twin) -> Iterator[None]:
+    """While something waits for the twin, what keeps it is said: each once, when trying again has not helped."""
+    over = threading.Event()
+
+    def tell() -> None:
+        told: set[tuple[str, str]] = set()
+        while not over.wait(_TOLD_S):
+            for status in twin.status:
+                for trouble in status.troubles:
+                    line = f"{status.name} {trouble.key}: {trouble.error}"
+                    if trouble.last - trouble.since > TROUBLE_S and (status.name, trouble.key) not in told:
+                        told.add((status.name, trouble.key))
+                        click.secho(f"{line} ({trouble.failures} times)", fg="yellow", err=True)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ when its steady state is there; after one that broke, and for one that did not f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 from bicoastal.core.errors import BicoastalError
 from bicoastal.deploy.moments import Moment
@@ -52,56 +54,42 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
 
 def several(
     experiments: Sequence[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
-) -> Iterator[Report | Unplayed]:
-    """One after the other, each as it ends; first those that need a stage of their own. Never raises BicoastalError."""
-    shares = [one for one in experiments if one.traceless and not one.asks]
-    for experiment in experiments:
-        if experiment not in shares:
-            _announce(tell, experiment)
-            yield _alone(experiment, script_of, pace, seed=seed, tell=tell)
-    yield from _in_one_place(shares, script_of, pace, seed=seed, tell=tell)
-
-
-def _alone(experiment: Experiment, script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell) -> Report | Unplayed:
-    try:
-        return drill(experiment, script_of(experiment), pace, seed=seed, tell=tell)
-    except BicoastalError as error:
-        return _unplayed(experiment, error, tell)
-
-
-def _in_one_place(
-    experiments: Sequence[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
-) -> Iterator[Report | Unplayed]:
+) -> Generator[Report | Unplayed, None, None]:
+    """One after the other, each as it ends, in as few places as may be. Never raises BicoastalError."""
     with ExitStack() as ends:
         stage: Stage | None = None
+        asks: Mapping[str, Any] = {}
         for experiment in experiments:
-            _announce(tell, experiment)
+            say = partial(_by_name, tell, experiment.name)
+            say(experiment.title)
+            if stage is not None and experiment.asks != asks:
+                stage = None
+                ends.close()
             ended: Report | Unplayed | None = None
             while ended is None:
                 inherited = stage is not None
                 try:
                     if stage is None:
-                        stage = ends.enter_context(_stage(script_of(experiment), pace, tell))
-                    found = play(experiment, stage, seed=seed, tell=tell)
+                        stage, asks = ends.enter_context(_stage(script_of(experiment), pace, say)), experiment.asks
+                    found = play(experiment, stage, seed=seed, tell=say)
                 except BicoastalError as error:
                     if not inherited:
-                        ended = _unplayed(experiment, error, tell)
+                        ended = _unplayed(experiment, error, say)
                     found = None
                 if found is not None and (found.began or not inherited):
                     ended = found
-                if found is None or not found.held:
-                    tell("what it leaves is not trusted: what comes next begins anew")
+                if found is None or not found.held or not experiment.traceless:
                     stage = None
                     ends.close()
             yield ended
 
 
-def _announce(tell: Tell, experiment: Experiment) -> None:
-    tell(f"{experiment.name}: {experiment.title}")
+def _by_name(tell: Tell, name: str, text: str) -> None:
+    tell(f"{name}: {text}")
 
 
 def _unplayed(experiment: Experiment, error: BicoastalError, tell: Tell) -> Unplayed:
-    tell(f"  it could not be rehearsed: {str(error).splitlines()[0]}")
+    tell(f"it could not be rehearsed: {str(error).splitlines()[0]}")
     return Unplayed(experiment.name, experiment.title, str(error))
 
 

@@ -23,6 +23,9 @@ from bicoastal.core.errors import SystemFault
 from bicoastal.twin.account import Account
 
 _LOCK = "lock"
+MIB = 2**20
+NEEDS, NEEDS_AGAIN = 400 * MIB, 100 * MIB
+"""Free bytes: two regions of the sample take 290 MiB once they serve (measured), and grow by their WAL and backups."""
 _REMEDY = "Choose a folder with --home that every user may enter, such as one under /var/lib or /tmp."
 
 
@@ -117,7 +120,17 @@ class Home:
             raise SystemFault(
                 f"{self.root}: the user {self.account.name!r}, who runs servers, cannot enter.\n    -> {_REMEDY}"
             )
+        free, needed = shutil.disk_usage(self.root).free, NEEDS_AGAIN if self._begun() else NEEDS
+        if free < needed:
+            file.close()
+            raise SystemFault(
+                f"{self.root}: {free // MIB} MiB are free on its disk, and a twin needs {needed // MIB}.\n"
+                "    -> Make room, or choose another folder with --home."
+            )
         self._lock = file
+
+    def _begun(self) -> bool:
+        return (self.root / "databases").exists()
 
     def release(self) -> None:
         """Let the lock go; the kernel does so for a process that was killed."""

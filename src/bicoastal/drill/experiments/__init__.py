@@ -16,6 +16,7 @@ from bicoastal.drill.experiments import (
     restore,
     secret_rotated,
     surge,
+    switchover,
     throttled,
 )
 
@@ -30,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         *secret_rotated.EXPERIMENTS,
         *emergency.EXPERIMENTS,
         *restore.EXPERIMENTS,
+        *switchover.EXPERIMENTS,
         *back_and_forth.EXPERIMENTS,
         *brown_out.EXPERIMENTS,
         *surge.EXPERIMENTS,

@@ -76,7 +76,7 @@ class FrontDoor:
             self._loop.close()
             raise SystemFault(
                 f"127.0.0.1:{self._wanted}: the front door cannot listen: {error.strerror}.\n"
-                "    -> Another program has this port; end it, or choose another one."
+                "    -> Another program has this port; end it, or choose another one with --port."
             ) from error
         door.setblocking(False)
         self._port = door.getsockname()[1]

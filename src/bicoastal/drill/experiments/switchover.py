@@ -1,0 +1,101 @@
+"""The primary moves to the other region because somebody wants it to, and home again: nothing is lost, hardly delayed.
+
+The pause is what users have: the longest time between two writes of one user that were acknowledged, while the command
+ran. It does not shrink with the pace: it is made of the operation's own calls, a promotion, and one attempt that meets
+the closed door. The bar is thrice what a switchover is to cost at the median of many (`bench/drills.py` measures that).
+"""
+
+from __future__ import annotations
+
+import time
+
+from bicoastal.drill import deeds
+from bicoastal.drill.evidence import Evidence
+from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
+from bicoastal.drill.measure import WRITES, longest_wait
+from bicoastal.drill.operator import Command
+from bicoastal.drill.promises import NOTHING_LOST
+from bicoastal.drill.steady import STEADY, STEADY_AGAIN
+from bicoastal.twin.faults import Act
+
+PAUSE_S = 2.0
+"""Of the median of many switchovers."""
+_AT_MOST = 3 * PAUSE_S
+_AFTER_S = 1.0
+"""Whoever was sent away as the door opened asks again within it."""
+_SWITCHOVER = "switchover"
+
+
+def _switch_over(run: Run, *words: str) -> None:
+    began = time.time()
+    if run.fault is None:
+        run.fault = Act("a switchover is typed", began, began)
+    with run.phase(" ".join((_SWITCHOVER, *words))):
+        run.operator.insists(_SWITCHOVER, *words, within_s=deeds.HOME_S)
+
+
+def _rejoin(run: Run) -> None:
+    with run.phase("rejoin"):
+        run.operator.insists("rejoin", within_s=deeds.HOME_S)
+
+
+def _go_home(run: Run) -> None:
+    _switch_over(run, "--to", run.home)
+    _rejoin(run)
+
+
+def pauses(run: Run, found: Evidence) -> list[float]:
+    """Of each switchover, in seconds, by whoever waited longest for a write. Where nobody wrote there is none."""
+    return [
+        max(waits)
+        for command in run.operator.commands
+        if command.words[0] == _SWITCHOVER and command.code == 0
+        if (waits := _waits(run, found, command))
+    ]
+
+
+def _waits(run: Run, found: Evidence, command: Command) -> list[float]:
+    coasts = (longest_wait(found.entries, WRITES, coast, command.began, command.ended + _AFTER_S)
+              for coast in (run.home, run.standby))  # fmt: skip
+    return [wait.seconds for wait in coasts if wait.seconds is not None]
+
+
+def _pauses_held(run: Run, found: Evidence) -> Judged:
+    seconds = pauses(run, found)
+    run.notes["pauses_s"] = [round(one, 2) for one in seconds]
+    said = " and ".join(f"{one:.2f} s" for one in seconds)
+    return len(seconds) == 2 and max(seconds) <= _AT_MOST, f"{said or 'nobody wrote'}, at most {_AT_MOST:g} s"
+
+
+def _none_made_up(run: Run, found: Evidence) -> Judged:
+    """A write that was done twice would be a row under an id that nobody was told of."""
+    if run.survivor_rows is None:
+        return False, "the database was not asked for its rows"
+    begun = {entry.id for entry in found.entries if entry.kind in WRITES}
+    other = sorted(run.survivor_rows - begun - run.known_rows)
+    if other:
+        return False, f"{len(other)} rows that nobody wrote, the first {other[0]}"
+    return bool(begun), f"{len(run.survivor_rows)} rows, each by somebody who wrote it"
+
+
+EXPERIMENTS = (
+    Experiment(
+        _SWITCHOVER,
+        "the primary is moved to the other region and home again, as planned",
+        given=STEADY,
+        when=(
+            Deed("an operator types `bicoastal switchover`", _switch_over),
+            Deed("and `bicoastal rejoin`, so that the other region has a replica", _rejoin),
+            Deed("later he goes home, the same way", _go_home),
+            Deed("users are served", deeds.served),
+            Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
+        ),
+        then=(
+            Promise("no user's writes pause for long, there or back", _pauses_held),
+            NOTHING_LOST,
+            Promise("no row is there twice", _none_made_up),
+        ),
+        afterwards=(STEADY_AGAIN,),
+        traceless=True,
+    ),
+)
