@@ -155,11 +155,23 @@ def test_a_primary_that_takes_writes_behind_a_cut_wire_is_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ages", "lag"),
-    [([0.5, 0.6, 0.5, 60.5, 120.5], 0.5), ([90.0, 91.0, 90.0, 150.0], 90.0), ([0.5], 0.5), ([], None), ([3, 2, 1], 1)],
+    ("ages", "heard", "lag"),
+    [
+        # Lost 30 s into the third minute; the figures go on for as long as nobody decides.
+        ([0.5, 0.6, 0.5, 30.5, 90.5, 150.5], 150.0, 0.5),
+        # Far behind all the while: the newest heartbeat here is a minute and a half older than the loss.
+        ([90.0, 91.0, 90.0, 150.0], 60.0, 92.0),
+        ([90.0, 90.0, 90.0, 150.0], 60.0, 90.0),
+        # Ever further behind.
+        ([10.0, 40.0, 70.0, 130.0], 130.0, 100.0),
+        ([0.5], 30.0, 0.5),
+        ([], 30.0, None),
+        # Nothing is kept from before the loss.
+        ([90.5, 150.5], -30.0, None),
+    ],
 )
-def test_the_lag_is_that_of_the_last_contact(ages: list[float], lag: float | None) -> None:
-    assert lag_at_last_contact(ages) == lag
+def test_the_lag_is_that_of_the_last_contact(ages: list[float], heard: float, lag: float | None) -> None:
+    assert lag_at_last_contact([(60.0 * minute, age) for minute, age in enumerate(ages)], heard) == lag
 
 
 @pytest.mark.parametrize(("slots", "state"), [

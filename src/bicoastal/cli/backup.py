@@ -13,7 +13,7 @@ from bicoastal.aws.session import Session
 from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_from, telling
 from bicoastal.cli.package import session, spec_option
 from bicoastal.core.errors import Refused, SystemFault
-from bicoastal.operate.backups import COMPLETED, Copy, Point, Vault, choose, keep
+from bicoastal.operate.backups import COMPLETED, PATIENT_S, Copy, Point, Vault, choose, keep
 from bicoastal.operate.census import Census, Table
 from bicoastal.operate.journal import RESTORE_LOCK, held, refuse_beside
 from bicoastal.operate.restore import Restore, age
@@ -93,7 +93,7 @@ def restore(
     subject = subject_from(known)
     _refuse_elsewhere(known, region, recovery_point or "")
     calls = session("restore", subject.prefix)
-    point = choose(keep(calls, subject), named=recovery_point or "", before=until, region=region or "")
+    point = choose(keep(calls, subject, PATIENT_S), named=recovery_point or "", before=until, region=region or "")
     journal = journal_of(calls, subject, point.region, Operation.RESTORE)
     walk = Restore(calls, subject, point, keep=kept == "keep", journal=journal, tell=telling())
     click.echo(

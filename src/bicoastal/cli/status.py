@@ -22,11 +22,12 @@ from bicoastal.cli.package import composed, session
 from bicoastal.console.key import Key
 from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.deploy.package import Package
-from bicoastal.deploy.survey import Views, look
+from bicoastal.deploy.survey import Views
 from bicoastal.operate import beside
 from bicoastal.operate.standing import Region, Standing, stand
 from bicoastal.operate.subject import Subject
 from bicoastal.spec.starter import SPEC_FILE
+from bicoastal.stacks import view as stacks_view
 from bicoastal.stacks.drift import Drift, detect
 from bicoastal.stacks.view import StackView
 from bicoastal.twin.announcement import Announcement, running
@@ -89,8 +90,14 @@ def _look(calls: Session, what: Package, subject: Subject) -> tuple[Views, Stand
     found: dict[str, StackView | None] = {}
 
     def stacks(region: str) -> None:
+        # No executor: Python would wait for it in the end, as long as a region that answers nobody is asked again.
+        asked = {
+            entry.id: partial(stacks_view.view, calls, entry.name, region)
+            for entry in what.manifest.stacks
+            if entry.region == region
+        }
         with contextlib.suppress(SystemFault):
-            found.update(look(calls, [entry for entry in what.manifest.stacks if entry.region == region]))
+            found.update(beside.together(asked))
 
     threads = [beside.start(f"stacks of {region}", partial(stacks, region)) for region in subject.regions]
     standing = stand(calls, subject)

@@ -20,10 +20,9 @@ from bicoastal.operate import beside
 from bicoastal.operate.subject import Subject
 from bicoastal.stacks.view import view
 
-DEADLINE_S = 15.0
-"""For both regions' answers together."""
+PATIENT_S = 15.0
+"""For a region that is slow to answer, where something is chosen of what both keep."""
 COMPLETED = "COMPLETED"
-_LOOK_S = 0.02
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
 
@@ -100,25 +99,25 @@ class Vault:
     """Copies that were begun here, as far back as AWS Backup tells."""
 
 
-def keep(session: Session, subject: Subject, deadline_s: float = DEADLINE_S) -> tuple[Vault, ...]:
-    """Both vaults, home first. Never raises for a region that does not answer, or has no vault."""
-    found: dict[str, Vault] = {}
-    asking = [
-        beside.start(f"look at the vault in {region}", partial(_ask, session, subject, region, found))
-        for region in subject.regions
-    ]
-    end = time.monotonic() + deadline_s
-    while any(thread.is_alive() for thread in asking) and time.monotonic() < end:
-        time.sleep(_LOOK_S)
-    silent = f"it has not answered within {deadline_s:g} s"
-    return _related([found.get(region, Vault(region, answered=False, why=silent)) for region in subject.regions])
+def keep(session: Session, subject: Subject, deadline_s: float = beside.DEADLINE_S) -> tuple[Vault, ...]:
+    """Both vaults, home first. Never raises for a region that does not answer, or has no vault.
 
-
-def _ask(session: Session, subject: Subject, region: str, found: dict[str, Vault]) -> None:
-    try:
-        found[region] = look(session, subject, region)
-    except BicoastalError as error:
-        found[region] = Vault(region, answered=False, why=str(error).splitlines()[0])
+    One that is silent is given `deadline_s` once the other one has answered.
+    """
+    begun = time.monotonic()
+    answers = beside.in_time(
+        {region: partial(look, session, subject, region) for region in subject.regions}, deadline_s
+    )
+    silent = SystemFault(f"it has not answered within {time.monotonic() - begun:.1f} s")
+    found = {region: answers.get(region, silent) for region in subject.regions}
+    return _related(
+        [
+            Vault(region, answered=False, why=str(answer).splitlines()[0])
+            if isinstance(answer, BicoastalError)
+            else answer
+            for region, answer in found.items()
+        ]
+    )
 
 
 def look(session: Session, subject: Subject, region: str) -> Vault:

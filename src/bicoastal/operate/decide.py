@@ -6,11 +6,11 @@ for or proven, and a run that begins anew waits and proves again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bicoastal.operate.sight import SWITCH_OFF, Gate, Observation, Side
+from bicoastal.operate.sight import BACKING_UP, SWITCH_OFF, Gate, Observation, Side
 from bicoastal.operate.transitions import State
 from bicoastal.stacks.view import Condition
 
@@ -284,13 +284,19 @@ def _lag(here: Side, lag_s: float | None, budget_s: float) -> Objection | None:
 
 def backup_objection(here: Side) -> Objection | None:
     """A replica that is being backed up is not promoted by RDS."""
-    if here.instance is not None and here.instance.status == "backing-up":
-        return Objection(
-            Doubt.BACKUP,
-            f"{here.instance.identifier} is being backed up, and RDS refuses to promote it meanwhile. Its window is "
-            f"{here.instance.backup_window} UTC.",
-        )
-    return None
+    instance = here.instance
+    if instance is None or instance.status != BACKING_UP:
+        return None
+    until = (
+        f"it should be promotable at {instance.kept_at:%H:%M:%S} UTC, by the progress that RDS tells"
+        if instance.kept_at is not None
+        else "when that is over RDS does not tell yet"
+    )
+    return Objection(
+        Doubt.BACKUP,
+        f"{instance.identifier} is being backed up, and RDS refuses to promote it meanwhile; {until}. Its daily window "
+        f"is {instance.backup_window} UTC.",
+    )
 
 
 def _home_alive(observation: Observation) -> Objection | None:
@@ -319,15 +325,15 @@ def change_objection(here: Side) -> Objection | None:
     return None
 
 
-def lag_at_last_contact(ages: Collection[float]) -> float | None:
-    """From the heartbeat's age, newest last, one figure for each minute: the last one before it only grew.
+def lag_at_last_contact(ages: Sequence[tuple[float, float]], heard: float) -> float | None:
+    """From the heartbeat's least age in each minute, oldest first; None where they do not reach back to the contact.
 
-    While the replica hears its primary the age is its lag; from the last contact on, it grows with the clock.
+    Each figure stands with the second at which its minute began, and `heard` is when the newest heartbeat here was
+    written. Until then the primary was surely heard, and the age is the lag; afterwards the age grows with the clock. A
+    replica that fell behind from one minute to the next is taken to have gone on so.
     """
-    known = list(ages)
+    known = [age for began, age in ages if began <= heard]
     if not known:
         return None
-    index = len(known) - 1
-    while index > 0 and known[index - 1] < known[index]:
-        index -= 1
-    return known[index]
+    before, last = known[-2] if len(known) > 1 else known[-1], known[-1]
+    return last + max(last - before, 0.0)

@@ -34,7 +34,8 @@ WITNESSED_S = 60.0
 """After the switch is latched a primary that is alive reads it: three probes of 10 s, a TTL of 10 s, and a margin."""
 _NEAR_S = 1.5
 _RETRY_S = 2.0
-_SERIES_MINUTES = 15
+_SERIES_MINUTES = 5
+"""Before the last heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -182,21 +183,24 @@ class Failover(Walk):
         """How far the replica was behind at its last contact, by the kit's own figures in this region."""
         kit = self._here.kit
         if kit is not None and kit.receiver == "streaming" and kit.heartbeat_age_s is not None:
-            return kit.heartbeat_age_s
-        if self._known_lag_s is not None:
+            # A way that says nothing any more is given up by PostgreSQL after a minute: until then it counts as one.
+            return max(kit.heartbeat_age_s - (kit.last_contact_s or 0.0), 0.0)
+        if self._known_lag_s is not None or kit is None or kit.beat_at is None:
             return self._known_lag_s
-        end = time.time()
         try:
             with aws_faults(f"reading the heartbeat's age in {self._region}"):
                 answer = self._session.client("cloudwatch", self._region).get_metric_data(
                     MetricDataQueries=[_heartbeat(self._subject)],
-                    StartTime=end - 60 * _SERIES_MINUTES,
-                    EndTime=end,
+                    # Somebody may have thought for hours before he typed it.
+                    StartTime=kit.beat_at - 60 * _SERIES_MINUTES,
+                    EndTime=time.time(),
                     ScanBy="TimestampAscending",
                 )
         except BicoastalError:
             return None
-        self._known_lag_s = lag_at_last_contact(answer["MetricDataResults"][0]["Values"])
+        found = answer["MetricDataResults"][0]
+        ages = [(at.timestamp(), age) for at, age in zip(found["Timestamps"], found["Values"], strict=True)]
+        self._known_lag_s = lag_at_last_contact(ages, kit.beat_at)
         return self._known_lag_s
 
     # The steps that wait.

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bicoastal.aws.faults import ApiFault, aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError
 from bicoastal.operate import beside, kit
-from bicoastal.operate.sight import Fleet, Gate, Instance, Kit, Observation, Side
+from bicoastal.operate.sight import BACKING_UP, Fleet, Gate, Instance, Kit, Observation, Side
 from bicoastal.operate.subject import Subject
 from bicoastal.stacks.view import StackView, view
 
@@ -145,7 +147,25 @@ def instance_of(session: Session, identifier: str, region: str) -> Instance | No
         if fault.code in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
             return None
         raise
-    return read_instance(found)
+    instance = read_instance(found)
+    if instance.status != BACKING_UP:
+        return instance
+    with aws_faults(f"reading the snapshots of {identifier} in {region}"):
+        taken = session.client("rds", region).describe_db_snapshots(DBInstanceIdentifier=identifier)["DBSnapshots"]
+    return replace(instance, kept_at=kept_at(taken, datetime.now(UTC)))
+
+
+def kept_at(snapshots: Iterable[Mapping[str, Any]], now: datetime) -> datetime | None:
+    """When the last of those that are being made should be done, each going on as fast as until now; None: unknown."""
+    ends = []
+    for made in snapshots:
+        if made.get("Status") != "creating":
+            continue
+        begun, done = made.get("SnapshotCreateTime"), made.get("PercentProgress") or 0
+        if begun is None or not done:
+            return None
+        ends.append(begun + (now - begun) * (100 / done))
+    return max(ends, default=None)
 
 
 def read_instance(found: Mapping[str, Any]) -> Instance:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bicoastal.stacks.view import StackView
 
 SWITCH_OFF = "off"
+BACKING_UP = "backing-up"
+"""What RDS says of a DB instance whose backup or snapshot is being made."""
 
 
 class Gate(StrEnum):
@@ -78,6 +81,8 @@ class Instance:
     multi_az: bool
     backup_window: str
     """Daily, UTC: `08:00-08:30`."""
+    kept_at: datetime | None = None
+    """While it is being backed up: when that should be done, by what RDS says of its progress; None: it does not."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ pairs of value and count, or one list of four, a statistic set: count, sum, mini
 
 KEPT_POINTS = 180
 """Of a metric: three hours of minutes. AWS keeps them for 15 days; here they are in memory, and saved at every end."""
+COARSE_S = 10
+"""Where more come, the older half is kept as AWS keeps high-resolution points later: one for each such span."""
 KEPT_FEED = 20_000
 """Points of a region that the controller may be behind; one that is behind further is given all that is kept."""
 NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
@@ -120,9 +122,42 @@ def keep(point: Point) -> None:
         mean = seen[1] / seen[0] if seen[0] else 0.0
         bucket.append({**base, "Value": mean, "_stat": dict(zip(_SET, seen, strict=True))})
     if len(bucket) > KEPT_POINTS:
+        bucket[: KEPT_POINTS // 2] = _coarse(bucket[: KEPT_POINTS // 2])
         del bucket[: len(bucket) - KEPT_POINTS]
     if planes.attached("metrics"):
         _feeds.setdefault(emulator.region(), _Feed()).add(point)
+
+
+def _coarse(points: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Points that stand beside one another within a span and bear the same unit as one statistic set."""
+    made: list[dict[str, Json]] = []
+    for point in points:
+        last = made[-1] if made else None
+        same = (
+            last is not None
+            and last["Unit"] == point["Unit"]
+            and last["Timestamp"] // COARSE_S == point["Timestamp"] // COARSE_S
+        )
+        if last is None or not same:
+            made.append(point)
+            continue
+        one, other = _statistics(last), _statistics(point)
+        count, total = one["SampleCount"] + other["SampleCount"], one["Sum"] + other["Sum"]
+        least, most = min(one["Minimum"], other["Minimum"]), max(one["Maximum"], other["Maximum"])
+        made[-1] = {
+            **{name: last[name] for name in ("Timestamp", "Unit", "Dimensions")},
+            "Value": total / count if count else 0.0,
+            "_stat": dict(zip(_SET, (count, total, least, most), strict=True)),
+        }
+    return made
+
+
+def _statistics(point: Mapping[str, Json]) -> Mapping[str, float]:
+    if "_stat" in point:
+        known: Mapping[str, float] = point["_stat"]
+        return known
+    value, count = point["Value"], point.get("Count", 1.0)
+    return dict(zip(_SET, (count, value * count, value, value), strict=True))
 
 
 def _point(namespace: str, datum: Mapping[str, Json], now: float) -> Point:
