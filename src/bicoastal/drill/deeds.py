@@ -99,10 +99,25 @@ def count_both(run: Run) -> None:
 
 def count(run: Run, region: str) -> None:
     """The database that takes writes is asked for its rows. Raises SystemFault where it cannot be."""
+    _count(run, region, "")
+
+
+def count_now(run: Run, region: str) -> None:
+    """The same where the region has another generation by now than at the beginning."""
+    _count(run, region, run.stage.database_of(region))
+
+
+def _count(run: Run, region: str, database: str) -> None:
     run.counted = time.time()
-    run.survivor_rows = run.stage.ids(region)
+    run.survivor_rows = run.stage.ids(region, database)
     if run.survivor_rows is None:
         raise SystemFault(f"the database in {region} could not be asked for its rows")
+
+
+def rejoin(run: Run) -> None:
+    """Type it until it is done. Raises SystemFault."""
+    with run.phase("rejoin"):
+        run.operator.insists("rejoin", within_s=HOME_S)
 
 
 def back_home(run: Run) -> None:

@@ -36,7 +36,7 @@ def drill(experiment: Experiment, script: Script, pace: Pace, *, seed: int, tell
 def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Report:
     """Run it where both regions are up. Raises BicoastalError as above."""
     script = stage.script
-    number = stage.count_play()
+    number = stage.begin_play()
     ground, folder = stage.twin.ground, stage.folder / f"users-{number}"
     with ExitStack() as ends:
         users = ends.enter_context(Users(ground, script.domain, script.home, folder, seed=seed, each=experiment.users))

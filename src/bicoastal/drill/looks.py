@@ -60,24 +60,18 @@ class Fleet:
 
 def database(run: Run, region: str) -> Database:
     """The one that the region's stack has now: after a rejoin it is another generation. Raises SystemFault."""
+    identifier = run.stage.database_of(region)
     with aws_faults(f"finding the database in {region}"):
-        (stack,) = run.stage.session.client("cloudformation", region).describe_stacks(
-            StackName=f"{run.stage.script.name}-database"
-        )["Stacks"]
-        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
-        (found,) = run.stage.session.client("rds", region).describe_db_instances(
-            DBInstanceIdentifier=outputs["DatabaseId"]
-        )["DBInstances"]
+        (found,) = run.stage.session.client("rds", region).describe_db_instances(DBInstanceIdentifier=identifier)[
+            "DBInstances"
+        ]
     return Database.read(found)
 
 
 def rows(run: Run, region: str, statement: str) -> list[tuple[Any, ...]] | None:
     """An auditor's look into the database that a region has now; None where it cannot be asked."""
-    stage = run.stage
     try:
-        return stage.twin.databases.look_into(
-            region, database(run, region).identifier, stage.script.database, statement
-        )
+        return run.stage.rows(region, statement, run.stage.database_of(region))
     except SystemFault:
         return None
 

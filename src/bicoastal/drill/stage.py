@@ -87,10 +87,20 @@ class Stage:
         """End all of it."""
         self._ends.close()
 
-    def count_play(self) -> int:
-        """One more experiment begins here; returns its number."""
+    def begin_play(self) -> int:
+        """One more experiment begins here; returns its number. Raises SystemFault."""
         self._plays += 1
+        regions = (self.script.home, self.script.standby)
+        self._databases = {region: self.database_of(region) for region in regions}
         return self._plays
+
+    def database_of(self, region: str) -> str:
+        """Identifier of the one that the region's stack has now: after a rejoin it is another. Raises SystemFault."""
+        with aws_faults(f"finding the database in {region}"):
+            (stack,) = self.session.client("cloudformation", region).describe_stacks(
+                StackName=f"{self.script.name}-database"
+            )["Stacks"]
+        return str(next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "DatabaseId"))
 
     @property
     def session(self) -> Session:
@@ -107,15 +117,19 @@ class Stage:
             raise SystemFault(f"the twin's gateway does not give its record of calls: {error}") from error
         return found
 
-    def ids(self, region: str) -> frozenset[str] | None:
-        """Of the application's rows in the database that a region had at the beginning; None as below."""
-        found = self.rows(region, _IDS)
+    def ids(self, region: str, database: str = "") -> frozenset[str] | None:
+        """Of the application's rows; None as below."""
+        found = self.rows(region, _IDS, database)
         return None if found is None else frozenset(str(row[0]) for row in found)
 
-    def rows(self, region: str, statement: str) -> list[tuple[Any, ...]] | None:
-        """An auditor's look into the database that a region had at the beginning; None where it cannot be asked."""
+    def rows(self, region: str, statement: str, database: str = "") -> list[tuple[Any, ...]] | None:
+        """An auditor's look into a database, or into the one that the region had when the play began.
+
+        None where it cannot be asked.
+        """
+        identifier = database or self._databases[region]
         try:
-            return self.twin.databases.look_into(region, self._databases[region], self.script.database, statement)
+            return self.twin.databases.look_into(region, identifier, self.script.database, statement)
         except BicoastalError:
             return None
 
@@ -125,7 +139,3 @@ class Stage:
         if result.exit_code:
             errors = [str(outcome.error).splitlines()[0] for outcome in result.outcomes.values() if outcome.error]
             raise SystemFault("the deployment failed, so that nothing can be rehearsed: " + "; ".join(errors))
-        for region in (self.script.home, self.script.standby):
-            with aws_faults(f"finding the database in {region}"):
-                (found,) = self.session.client("rds", region).describe_db_instances()["DBInstances"]
-            self._databases[region] = found["DBInstanceIdentifier"]

@@ -11,11 +11,9 @@ one TTL are over, or a second after the operator has opened the drained gate.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bicoastal.core.errors import SystemFault
 from bicoastal.drill import deeds, looks
 from bicoastal.drill.evidence import Evidence
 from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
@@ -128,20 +126,6 @@ def _fenced(run: Run, region: str) -> bool:
     return bool(found and found[0][3] is True)
 
 
-def _rejoin(run: Run) -> None:
-    with run.phase("rejoin"):
-        run.operator.insists("rejoin", within_s=deeds.HOME_S)
-
-
-def _count(run: Run) -> None:
-    """The primary is at home again, in another generation than at the beginning."""
-    run.counted = time.time()
-    found = looks.rows(run, run.home, _IDS)
-    if found is None:
-        raise SystemFault(f"the database in {run.home} could not be asked for its rows")
-    run.survivor_rows = frozenset(str(row[0]) for row in found)
-
-
 def judge_epochs(run: Run, _: Evidence) -> Judged:
     """Each takeover raises it by one, and a rejoin keeps it."""
     epochs = [stop.epoch for stop in run.kept.get("stops", ())]
@@ -215,7 +199,7 @@ def _accepted(entry: Entry, loss: Loss) -> bool:
     return returned is not None and entry.pinned and entry.region == loss.region and entry.ended > returned.began
 
 
-_REJOIN = Deed("the operator types `bicoastal rejoin`", _rejoin)
+_REJOIN = Deed("the operator types `bicoastal rejoin`", deeds.rejoin)
 
 EXPERIMENTS = (
     Experiment(
@@ -237,9 +221,9 @@ EXPERIMENTS = (
             Deed("users look for who serves them again", _served),
             Deed("the home region has the primary", _stop("after the second failover", _home)),
             Deed("the other region returns, and its former primary fences itself", _returns),
-            Deed("the operator types `bicoastal rejoin` again", _rejoin),
+            Deed("the operator types `bicoastal rejoin` again", deeds.rejoin),
             Deed("the other region follows", _stop("after the second rejoin", _home)),
-            Deed("the database is asked for its rows", _count),
+            Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
         afterwards=(Deed("what is lost is there again, whatever happened", _returns), STEADY_AGAIN),
         then=(

@@ -26,22 +26,17 @@ _AFTER_S = 1.0
 _SWITCHOVER = "switchover"
 
 
-def _switch_over(run: Run, *words: str) -> None:
+def _switch_over(run: Run, to: str) -> None:
     began = time.time()
     if run.fault is None:
         run.fault = Act("a switchover is typed", began, began)
-    with run.phase(" ".join((_SWITCHOVER, *words))):
-        run.operator.insists(_SWITCHOVER, *words, within_s=deeds.HOME_S)
-
-
-def _rejoin(run: Run) -> None:
-    with run.phase("rejoin"):
-        run.operator.insists("rejoin", within_s=deeds.HOME_S)
+    with run.phase(f"{_SWITCHOVER} --to {to}"):
+        run.operator.insists(_SWITCHOVER, "--to", to, within_s=deeds.HOME_S)
 
 
 def _go_home(run: Run) -> None:
-    _switch_over(run, "--to", run.home)
-    _rejoin(run)
+    _switch_over(run, run.home)
+    deeds.rejoin(run)
 
 
 def pauses(run: Run, found: Evidence) -> list[float]:
@@ -84,11 +79,11 @@ EXPERIMENTS = (
         "the primary is moved to the other region and home again, as planned",
         given=STEADY,
         when=(
-            Deed("an operator types `bicoastal switchover`", _switch_over),
-            Deed("and `bicoastal rejoin`, so that the other region has a replica", _rejoin),
+            Deed("an operator types `bicoastal switchover`", lambda run: _switch_over(run, run.standby)),
+            Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin),
             Deed("later he goes home, the same way", _go_home),
             Deed("users are served", deeds.served),
-            Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
+            Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
         then=(
             Promise("no user's writes pause for long, there or back", _pauses_held),
