@@ -59,6 +59,7 @@ CHANGES = {
     "app.environment": Change({"A": "b"}, "service bootstrap"),
     "app.secrets": Change(["TOKEN"], "access secrets service bootstrap", "secrets"),
     "app.release_command": Change("migrate", "bootstrap"),
+    "app.watch_minutes": Change(30),
     WEST + "role": Change(None),
     WEST + "cidr": Change("10.30.0.0/16", "network"),
     WEST + "availability_zones": Change(2, "network peering"),

@@ -16,7 +16,7 @@ from typing import Any
 from bicoastal.blueprint.tags import TAG_PROPERTIES, tag_list
 from bicoastal.cfn.emit import to_yaml
 from bicoastal.cfn.intrinsics import Commented, Value, att, ref
-from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Source
+from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Source, Watch
 from bicoastal.spec.model import Spec
 
 
@@ -79,6 +79,8 @@ class Stack:
         self.description = description
         self.regions = tuple(regions if regions is not None else (spec.home, spec.standby))
         self.protected = protected
+        self.watch: Watch | None = None
+        """The alarm that takes a change of this stack back."""
         self.sources: dict[str, dict[str, Source]] = {region: {} for region in self.regions}
         self._wired: dict[str, Output] = {}
         self._parameters: dict[str, Value] = {}

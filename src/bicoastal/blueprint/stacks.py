@@ -113,6 +113,7 @@ def _entry(spec: Spec, stack: Stack, region: str) -> StackEntry:
         parameters=stack.sources[region],
         capabilities=stack.capabilities,
         protected=stack.protected,
+        watch=stack.watch,
     )
 
 

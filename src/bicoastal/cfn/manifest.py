@@ -48,6 +48,17 @@ Source = FromOutput | Literal | Live | Chosen
 
 
 @dataclass(frozen=True)
+class Watch:
+    """An alarm of the stack that takes a change back, made by CloudFormation itself, for a while after it was done."""
+
+    alarm: str
+    """Logical id of the alarm."""
+    resources: tuple[str, ...]
+    """Logical ids: a change of one of them is watched, and no other."""
+    minutes: int
+
+
+@dataclass(frozen=True)
 class StackEntry:
     """One stack: a template in a region."""
 
@@ -62,6 +73,7 @@ class StackEntry:
     capabilities: tuple[str, ...] = ()
     protected: bool = False
     """Holds state: termination protection is on, and a replacement is refused unless it is allowed by name."""
+    watch: Watch | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -128,8 +140,13 @@ def _entry_to_data(entry: StackEntry) -> dict[str, Any]:
         "needs": list(entry.needs),
         "protected": entry.protected,
         "capabilities": list(entry.capabilities),
+        **({"watch": _watch_to_data(entry.watch)} if entry.watch is not None else {}),
         "parameters": {name: _source_to_data(source) for name, source in entry.parameters.items()},
     }
+
+
+def _watch_to_data(watch: Watch) -> dict[str, Any]:
+    return {"alarm": watch.alarm, "resources": list(watch.resources), "minutes": watch.minutes}
 
 
 def _entry_from_data(data: Mapping[str, Any]) -> StackEntry:
@@ -140,8 +157,13 @@ def _entry_from_data(data: Mapping[str, Any]) -> StackEntry:
         region=data["region"],
         protected=data["protected"],
         capabilities=tuple(data["capabilities"]),
+        watch=_watch_from_data(data["watch"]) if "watch" in data else None,
         parameters={name: _source_from_data(item) for name, item in data["parameters"].items()},
     )
+
+
+def _watch_from_data(data: Mapping[str, Any]) -> Watch:
+    return Watch(data["alarm"], tuple(data["resources"]), int(data["minutes"]))
 
 
 def _source_to_data(source: Source) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import TextIO
 
 import click
 
-from bicoastal.deploy.moments import Began, End, Ended, Happened, Moment, Noted
+from bicoastal.deploy.moments import Began, End, Ended, Happened, Moment, Noted, Watched
 from bicoastal.stacks.watch import Event
 
 INTERRUPTED = 130
@@ -91,6 +91,9 @@ class Progress:
                     self._line(name, doing)
             case Happened(name, event):
                 self._event(name, event)
+            case Watched(name, text):
+                self._running[name] = _Running(time.monotonic(), text)
+                self._line(name, text)
             case Noted(name, text):
                 self._line(name, text, "yellow")
             case Ended(name, end, seconds, text):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bicoastal.cfn.manifest import StackEntry
 from bicoastal.cfn.reader import parse_template
 from bicoastal.core.errors import SystemFault
 from bicoastal.deploy.package import Package
+from bicoastal.deploy.watching import Alarm
 from bicoastal.stacks.view import Condition, StackView
 from bicoastal.stacks.watch import Event, StackFailed, first_cause, undone
 
@@ -15,17 +18,37 @@ _NAMED = 6
 class DeployFailed(SystemFault):
     """A stack did not become what it should be."""
 
-    def __init__(self, entry: StackEntry, fault: StackFailed, package: Package) -> None:
+    def __init__(
+        self,
+        entry: StackEntry,
+        fault: StackFailed,
+        package: Package,
+        *,
+        rang: Alarm | None = None,
+        done: Sequence[str] = (),
+    ) -> None:
+        """`rang` is the alarm that took it back; `done` are the ids of what is changed in other regions already."""
         self.entry = entry
         self.cause = fault.cause
         lines = [f"{entry.id}: {fault.stack.name} is {fault.stack.status}."]
-        lines += [f"    {text}" for text in _cause(entry, fault.stack, fault.cause, package)]
+        said = _alarm(entry, rang, package) if rang is not None and fault.cause is None else None
+        lines += [f"    {text}" for text in said or _cause(entry, fault.stack, fault.cause, package)]
         lines += [f"    {text}" for text in _undone(fault)]
+        if done and fault.stack.condition is Condition.SETTLED:
+            lines.append(f"    {', '.join(done)} has been changed already: the regions differ.")
         lines.append(f"    -> {fault.remedy}")
         super().__init__("\n".join(lines))
 
 
-def failed(entry: StackEntry, now: StackView, events: list[Event], package: Package) -> DeployFailed:
+def failed(
+    entry: StackEntry,
+    now: StackView,
+    events: list[Event],
+    package: Package,
+    *,
+    rang: Alarm | None = None,
+    done: Sequence[str] = (),
+) -> DeployFailed:
     """For a stack whose creation or update failed."""
     if now.condition is Condition.STUCK:
         remedy = "The rollback itself failed: mend what it names; `bicoastal deploy` then continues the rollback."
@@ -33,7 +56,18 @@ def failed(entry: StackEntry, now: StackView, events: list[Event], package: Pack
         remedy = "Mend that, then run `bicoastal deploy` again: it deletes what is left of the stack and creates it."
     else:
         remedy = "Mend that, then run `bicoastal deploy` again: the stack is as it was before."
-    return DeployFailed(entry, StackFailed(now, events, remedy), package)
+        if done:
+            remedy += " Or deploy what was there before; `bicoastal plan` says where that would change anything."
+    return DeployFailed(entry, StackFailed(now, events, remedy), package, rang=rang, done=done)
+
+
+def _alarm(entry: StackEntry, rang: Alarm, package: Package) -> list[str]:
+    """CloudFormation names no resource that failed: the alarm is the cause."""
+    lines = [f"First cause: the alarm {rang.name} rang while the change was watched: {rang.reason}"]
+    if entry.watch is not None:
+        where = parse_template(package.template(entry), entry.template).location(("Resources", entry.watch.alarm))
+        lines.append(f"It is at {where}")
+    return lines
 
 
 def _cause(entry: StackEntry, now: StackView, cause: Event | None, package: Package) -> list[str]:

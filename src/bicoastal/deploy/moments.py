@@ -40,6 +40,14 @@ class Happened:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """Everything is changed, and CloudFormation looks for a while whether it stays well; `text` says until when."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Noted:
     """Something worth knowing about a stack or step."""
 
@@ -57,7 +65,7 @@ class Ended:
     text: str = ""
 
 
-Moment = Began | Happened | Noted | Ended
+Moment = Began | Happened | Watched | Noted | Ended
 Tell = Callable[[Moment], None]
 
 

@@ -19,8 +19,9 @@ from bicoastal.deploy.bucket import put_template
 from bicoastal.deploy.choices import Choices
 from bicoastal.deploy.guard import Objection, objections
 from bicoastal.deploy.package import Package, bucket_wire
+from bicoastal.deploy.watching import propose_watched
 from bicoastal.deploy.wiring import wire
-from bicoastal.stacks.changes import INLINE_BYTES, Desired, Proposal, ResourceChange, discard, propose
+from bicoastal.stacks.changes import INLINE_BYTES, Desired, Proposal, ResourceChange, discard
 from bicoastal.stacks.view import Condition, StackView, view
 
 _AT_ONCE = 12
@@ -100,7 +101,7 @@ def survey(session: Session, package: Package, choices: Choices, views: Views, *
         if wired.unknown:
             return Planned(entry, current, unknown=wired.unknown)
         bucket = outputs.get(bucket_wire(entry.region).stack, {}).get(bucket_wire(entry.region).output, "")
-        proposal = propose(session, desired(session, package, entry, wired.values, bucket), current)
+        proposal = propose_watched(session, entry, desired(session, package, entry, wired.values, bucket), current)
         return Planned(entry, current, proposal.changes, None if proposal.empty else proposal)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -199,6 +199,9 @@ class App(Model):
     """Environment variables whose values are secrets: created empty and filled in by the team, in both regions."""
     release_command: Command | None = None
     """Runs once for each version before its servers start, as the database's owner: migrations."""
+    watch_minutes: Annotated[Whole, Field(ge=0, le=180)] = 15
+    """Minutes that each region watches a new version after its servers serve; one that fails meanwhile is taken back
+    by itself. 0: accepted as soon as it is well."""
 
 
 class Instances(Model):

@@ -15,7 +15,7 @@ from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.aws.waiting import Waiter
 from bicoastal.core.errors import SystemFault
-from bicoastal.stacks.view import Condition, StackView
+from bicoastal.stacks.view import ALARM, COMPOSITE, UNWATCHED, Condition, StackView, Watch
 from bicoastal.stacks.watch import validations
 
 PROPOSAL_DEADLINE_S = 300.0
@@ -41,6 +41,8 @@ class Desired:
     capabilities: tuple[str, ...] = ()
     template_url: str = ""
     """Where the same text was uploaded: needed for more than `INLINE_BYTES`."""
+    watch: Watch = UNWATCHED
+    """What CloudFormation watches while it makes this change, and for a while afterwards."""
 
     @classmethod
     def moved(cls, current: StackView, **parameters: str) -> Desired:
@@ -149,6 +151,7 @@ def propose(session: Session, desired: Desired, current: StackView | None, *, dr
             Tags=[{"Key": key, "Value": value} for key, value in desired.tags.items()],
             Capabilities=list(desired.capabilities),
             ImportExistingResources=creates,
+            **_watching(desired.watch, UNWATCHED if current is None else current.watch),
             **_template(desired),
             **({"DeploymentMode": "REVERT_DRIFT"} if drift_aware else {}),
         )
@@ -171,6 +174,19 @@ def _template(desired: Desired) -> dict[str, Any]:
     if desired.template_url:
         return {"TemplateURL": desired.template_url}
     return {"TemplateBody": desired.template_body} if desired.template_body else {"UsePreviousTemplate": True}
+
+
+def _watching(wanted: Watch, kept: Watch) -> dict[str, Any]:
+    """Said only where it differs: a stack keeps what an earlier update was given, until it is told of nothing."""
+    if wanted == kept:
+        return {}
+    triggers = [(arn, ALARM) for arn in wanted.alarms] + [(arn, COMPOSITE) for arn in wanted.composite]
+    return {
+        "RollbackConfiguration": {
+            "RollbackTriggers": [{"Arn": arn, "Type": kind} for arn, kind in triggers],
+            "MonitoringTimeInMinutes": wanted.minutes,
+        }
+    }
 
 
 def _parameter(key: str, value: str | None) -> dict[str, Any]:

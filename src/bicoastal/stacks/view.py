@@ -11,6 +11,9 @@ from typing import Any
 from bicoastal.aws.faults import ApiFault, aws_faults
 from bicoastal.aws.session import Session
 
+ALARM = "AWS::CloudWatch::Alarm"
+COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
+
 
 class Condition(Enum):
     """What may be done with a stack next."""
@@ -49,6 +52,24 @@ update carries on from it."""
 
 
 @dataclass(frozen=True)
+class Watch:
+    """RollbackConfiguration: alarms that CloudFormation watches while it changes a stack, and so many minutes after.
+
+    One that rings, or is not there, takes the whole change back. CloudFormation keeps it for every later update that
+    says nothing of it.
+    """
+
+    alarms: tuple[str, ...] = ()
+    """ARNs; at most five."""
+    minutes: int = 0
+    composite: tuple[str, ...] = ()
+    """ARNs of composite alarms, of somebody else's making."""
+
+
+UNWATCHED = Watch()
+
+
+@dataclass(frozen=True)
 class StackView:
     """One stack at one moment."""
 
@@ -64,6 +85,8 @@ class StackView:
     """Termination protection is on."""
     changed_at: datetime | None = None
     """When its last operation began; None while nothing has been created."""
+    watch: Watch = UNWATCHED
+    """What CloudFormation watches at its next update, if that says nothing of it."""
 
     @property
     def condition(self) -> Condition:
@@ -106,4 +129,14 @@ def from_api(data: Mapping[str, Any], region: str) -> StackView:
         tags={item["Key"]: item["Value"] for item in data.get("Tags", ())},
         protected=bool(data.get("EnableTerminationProtection", False)),
         changed_at=data.get("LastUpdatedTime") or data.get("CreationTime"),
+        watch=_watch(data.get("RollbackConfiguration") or {}),
+    )
+
+
+def _watch(data: Mapping[str, Any]) -> Watch:
+    by_type: dict[str, list[str]] = {}
+    for trigger in data.get("RollbackTriggers", ()):
+        by_type.setdefault(trigger["Type"], []).append(trigger["Arn"])
+    return Watch(
+        tuple(by_type.get(ALARM, ())), data.get("MonitoringTimeInMinutes", 0), tuple(by_type.get(COMPOSITE, ()))
     )

@@ -43,6 +43,11 @@ class Event:
         return self.type == STACK and self.physical_id == self.stack_id
 
     @property
+    def goes_back(self) -> bool:
+        """A rollback begins here."""
+        return self.of_stack and self.status in ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
+
+    @property
     def begins(self) -> bool:
         """An operation begins here."""
         return self.of_stack and self.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
@@ -133,7 +138,7 @@ def first_cause(events: Iterable[Event]) -> Event | None:
 
 def undone(events: Sequence[Event]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Logical ids of what a rollback deleted, and of what it put back as it was; each once, in its order."""
-    cause = first_cause(events)
+    cause = first_cause(events) or next((event for event in events if event.goes_back), None)
     since = [event for event in events[events.index(cause) :] if not event.of_stack] if cause is not None else []
     deleted = dict.fromkeys(event.logical_id for event in since if event.status == "DELETE_COMPLETE")
     restored = dict.fromkeys(event.logical_id for event in since if event.status == "UPDATE_COMPLETE")

@@ -2,7 +2,8 @@
 
 Missing data is judged one by one: no requests is no error, but no healthy host to count is a lost service, and an
 agent that went silent leaves scaling blind. Shares of errors take the figures of several stacks and are in
-`monitoring`.
+`monitoring`, but for one: `VersionFails` also decides whether a new version stays, and CloudFormation looks for it
+beside the fleet that it changes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Final
 from bicoastal.blueprint.service.agent import DISK_METRIC, MEMORY_METRIC
 from bicoastal.blueprint.service.balancer import Balancer
 from bicoastal.blueprint.service.firewall import acl_metric
-from bicoastal.blueprint.service.fleet import Fleet, burstable
+from bicoastal.blueprint.service.fleet import LOGICAL_ID, TEMPLATE_ID, Fleet, burstable
 from bicoastal.blueprint.stack import Stack
 from bicoastal.blueprint.telemetry import metric_namespace
 from bicoastal.cfn.intrinsics import REGION, Value
+from bicoastal.cfn.manifest import Watch
 
 _OK: Final = "notBreaching"
 _BAD: Final = "breaching"
@@ -26,6 +28,14 @@ _ABOVE: Final = "GreaterThanThreshold"
 _BELOW: Final = "LessThanThreshold"
 CERTIFICATE_DAYS: Final = 30
 """ACM renews 60 days before the end: at 30 it has been failing for a month."""
+VERSION_FAILS: Final = "VersionFails"
+DEAD_PERCENT: Final = 2
+"""A server that dies meets its share of the requests for the 14 s until two checks have failed: 4 % of a minute's for
+one of six, 12 % for one of two. One that leaves in a rolling update or a scale-in is drained, and meets none."""
+WRONG_PERCENT: Final = 50
+"""Above what a read-only standby answers to writes."""
+FEW_REQUESTS: Final = 20
+"""A minute, below which a share says nothing. Route 53's checkers alone ask more often, in every region."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ def alarms(stack: Stack, balancer: Balancer, fleet: Fleet, *, topic: Value) -> N
     ]
     for watch in watches:
         stack.add(watch.logical_id, "AWS::CloudWatch::Alarm", _properties(stack, watch, topic))
+    _version_fails(stack, balancer, topic)
     _launches(stack, fleet, topic)
 
 
@@ -153,6 +164,54 @@ def _properties(stack: Stack, watch: _Watch, topic: Value) -> Mapping[str, Value
         "AlarmActions": [topic],
         "OKActions": [topic],
     }
+
+
+def _version_fails(stack: Stack, balancer: Balancer, topic: Value) -> None:
+    """One minute is enough: it is the users' minute, and a version that is taken back for nothing can be sent again.
+
+    Unhealthy hosts are not counted: in every rolling update there are some, which boot.
+    """
+    inputs = {
+        "requests": ("RequestCount", [balancer.dimension]),
+        "dead": ("HTTPCode_ELB_5XX_Count", [balancer.dimension]),
+        "wrong": ("HTTPCode_Target_5XX_Count", balancer.target_dimensions),
+    }
+    verdict = (
+        f"IF(requests > {FEW_REQUESTS} AND (100 * FILL(dead, 0) / requests > {DEAD_PERCENT}"
+        f" OR 100 * FILL(wrong, 0) / requests > {WRONG_PERCENT}), 1, 0)"
+    )
+    queries = [
+        {
+            "Id": name,
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": dimensions},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        }
+        for name, (metric, dimensions) in inputs.items()
+    ]
+    stack.add(
+        VERSION_FAILS,
+        "AWS::CloudWatch::Alarm",
+        {
+            "AlarmName": _name(stack, VERSION_FAILS),
+            "AlarmDescription": f"In one minute, more than {DEAD_PERCENT} % of the requests found a server dead or "
+            f"silent, or more than {WRONG_PERCENT} % were answered by an error. A version that `deploy` still watches "
+            "is taken back.",
+            "Metrics": [{"Id": "verdict", "Label": VERSION_FAILS, "Expression": verdict, "ReturnData": True}, *queries],
+            "EvaluationPeriods": 1,
+            "DatapointsToAlarm": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "TreatMissingData": _OK,
+            "AlarmActions": [topic],
+            "OKActions": [topic],
+        },
+    )
+    if stack.spec.app.watch_minutes:
+        stack.watch = Watch(VERSION_FAILS, (TEMPLATE_ID, LOGICAL_ID), stack.spec.app.watch_minutes)
 
 
 def _launches(stack: Stack, fleet: Fleet, topic: Value) -> None:

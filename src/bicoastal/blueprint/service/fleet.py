@@ -20,6 +20,7 @@ from bicoastal.spec.offers import architecture
 
 LOGICAL_ID: Final = "Fleet"
 """The kit signals this resource."""
+TEMPLATE_ID: Final = "LaunchTemplate"
 VOLUME_GIB: Final = 16
 WARMUP_S: Final = 180
 """Seconds from launch until an instance takes its share: boot, four packages, two bundles. Set from AWS's usual
@@ -130,7 +131,7 @@ def _launch_template(
         ],
     }
     return stack.add(
-        "LaunchTemplate",
+        TEMPLATE_ID,
         "AWS::EC2::LaunchTemplate",
         {
             "LaunchTemplateData": data,
