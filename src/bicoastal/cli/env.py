@@ -9,8 +9,7 @@ import click
 
 from bicoastal.cli.build_cache import HERE
 from bicoastal.cli.home import chosen, home_option, running_twin
-from bicoastal.core.errors import SystemFault
-from bicoastal.twin.cloud.process import Endpoint
+from bicoastal.twin.cloud.administrator import administrator
 
 _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 """They would win over, or mix with, what is set."""
@@ -25,10 +24,7 @@ def command(folder: Path | None) -> None:
     """
     home = chosen(folder)
     twin = running_twin(home)
-    try:
-        endpoint = Endpoint.read(home.cloud)
-    except (OSError, ValueError) as error:
-        raise SystemFault(f"{home.cloud}: the control plane's address cannot be read: {error}.") from error
+    endpoint = administrator(home.cloud)
     region = next(iter(twin.pages), "us-east-1")
     for name in _FOREIGN:
         click.echo(f"unset {name}")

@@ -31,7 +31,7 @@ from bicoastal.stacks import view as stacks_view
 from bicoastal.stacks.drift import Drift, detect
 from bicoastal.stacks.view import StackView
 from bicoastal.twin.announcement import Announcement, running
-from bicoastal.twin.cloud.process import Endpoint
+from bicoastal.twin.cloud.administrator import administrator
 from bicoastal.twin.home import Home
 
 _AT_ONCE = 8
@@ -119,7 +119,7 @@ def _deployed(spec: Path | None, twin: Announcement | None) -> Package | None:
 def _session(home: Home, twin: Announcement | None, what: Package) -> Session:
     if twin is None or os.environ.get("AWS_ENDPOINT_URL"):
         return session("status", what.name)
-    endpoint = Endpoint.read(home.cloud)
+    endpoint = administrator(home.cloud)
     return Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key)
 
 

@@ -34,6 +34,7 @@ from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.addresses import DNS, reachable_port
 from bicoastal.twin.announcement import Announcement, running
+from bicoastal.twin.cloud.administrator import make_administrator
 from bicoastal.twin.home import Home
 from bicoastal.twin.memory import few_arenas, give_back
 from bicoastal.twin.pace import FAST, REAL, Pace
@@ -164,7 +165,7 @@ class _Up:
 
         certificates = twin.ground.authority.certificate.read_bytes()
         what = package(self._file, None, certificates, cached(cache_folder()))
-        endpoint = twin.endpoint
+        endpoint = make_administrator(twin.endpoint, self._home.cloud)
         log = CallLog(self._home.root / "deploy-calls.jsonl", most=0)
         session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log)
         try:

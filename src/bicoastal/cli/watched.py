@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from bicoastal.aws.calls import CallLog
 from bicoastal.aws.session import Session
 from bicoastal.cli.home import console_key
-from bicoastal.console.account import credentials
 from bicoastal.console.made import READ_S, Deployment, TwinSide, console
 from bicoastal.console.names import Names
 from bicoastal.operate.watch.figures import Clock
 from bicoastal.operate.watch.watcher import Rhythm
 from bicoastal.twin.addresses import DNS, reachable_port
+from bicoastal.twin.cloud.administrator import administrator
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.wire import REGIONS_S
 
@@ -33,14 +33,12 @@ _POINTS = 60
 
 def twin_console(home: Home, spec: Path, subject: Subject, twin: Twin, reports: Path) -> Console:
     """Listens already; serves when it is started. Raises SystemFault."""
-    endpoint, ground = twin.endpoint, twin.ground
-    key, secret = credentials(endpoint, home.root / "console-user.json")
+    endpoint, ground = administrator(home.cloud), twin.ground
+    key, secret = endpoint.access_key_id, endpoint.secret_access_key
     session = Session.at(endpoint.url, key, secret, log=CallLog(most=0), attempts=1, read_timeout_s=READ_S)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         **endpoint.environment,
-        "AWS_ACCESS_KEY_ID": key,
-        "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_REGION": subject.standby,
         "AWS_DEFAULT_REGION": subject.standby,
         "BICOASTAL_HOME": str(home.root),

@@ -23,6 +23,7 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.deploy.deployment import Wishes, deploy
 from bicoastal.deploy.moments import Tell
 from bicoastal.deploy.package import Package
+from bicoastal.twin.cloud.administrator import administrator, make_administrator
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.pace import Pace
 from bicoastal.twin.twin import Twin
@@ -75,6 +76,7 @@ class Stage:
             begun = time.monotonic()
             self.twin.start()
             ends.callback(self.twin.stop)
+            make_administrator(self.twin.endpoint, self.twin.ground.home.cloud)
             self._deploy()
             self.up_s = time.monotonic() - begun
             self._up(self.up_s)
@@ -105,7 +107,7 @@ class Stage:
     @property
     def session(self) -> Session:
         """Of the account, for what the drill asks of the AWS API."""
-        endpoint = self.twin.endpoint
+        endpoint = administrator(self.twin.ground.home.cloud)
         log = CallLog(most=0)
         return Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log, attempts=2)
 
