@@ -97,10 +97,20 @@ def test_a_release_is_stopped_and_put_back() -> None:
     assert not bad_release.judge_stopped(noted(), evidence())[0]
 
 
-def test_one_that_dies_later_is_accepted_and_taken_back() -> None:
-    assert bad_release.judge_accepted(noted(release=DEPLOYED, back=DEPLOYED), evidence())[0]
-    assert not bad_release.judge_accepted(noted(release=DEPLOYED, back=STOPPED), evidence())[0]
-    assert not bad_release.judge_accepted(noted(release=DEPLOYED), evidence())[0]
+def test_one_that_dies_later_is_taken_back_by_its_alarm() -> None:
+    rang = "First cause: the alarm orders-production-version-fails rang while the change was watched: 1.0"
+    held, said = bad_release.judge_taken_back(noted(release={**STOPPED, "rang": [rang]}), evidence())
+    assert held
+    assert rang in said
+    assert not bad_release.judge_taken_back(noted(release={**STOPPED, "rang": []}), evidence())[0]
+    assert not bad_release.judge_taken_back(noted(release={**DEPLOYED, "rang": [rang]}), evidence())[0]
+    assert not bad_release.judge_taken_back(noted(), evidence())[0]
+
+
+def test_the_primarys_region_has_not_got_it() -> None:
+    assert bad_release.judge_untouched(noted(untouched=True), evidence())[0]
+    assert not bad_release.judge_untouched(noted(untouched=False), evidence())[0]
+    assert not bad_release.judge_untouched(noted(), evidence())[0]
 
 
 def test_the_plan_of_the_old_version_is_empty() -> None:
