@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Manifest, StackEntry
+from bicoastal.cfn.manifest import Chosen, FromOutput, Literal, Live, Manifest, StackEntry, Watch
 
 DATABASE = StackEntry(
     id="database/us-west-2",
@@ -21,7 +21,16 @@ DATABASE = StackEntry(
     },
     protected=True,
 )
-MANIFEST = Manifest("orders", "production", {"us-east-1": "home", "us-west-2": "standby"}, {"a": "b"}, (DATABASE,))
+SERVICE = StackEntry(
+    id="service/us-west-2",
+    name="orders-production-service",
+    template="templates/service.yaml",
+    region="us-west-2",
+    watch=Watch("VersionFails", ("LaunchTemplate", "Fleet"), 15),
+)
+MANIFEST = Manifest(
+    "orders", "production", {"us-east-1": "home", "us-west-2": "standby"}, {"a": "b"}, (DATABASE, SERVICE)
+)
 
 
 def test_what_is_written_is_what_is_read() -> None:

@@ -87,6 +87,7 @@ def valid_specs() -> st.SearchStrategy[Spec]:
                     "environment": st.dictionaries(_variables, st.text("aä$'\"%{}\\ #:", max_size=12), max_size=3),
                     "secrets": st.lists(_variables.map(lambda name: f"S_{name}"), max_size=2, unique=True),
                     "release_command": st.sampled_from(["python3.11 migrate.py", "sh -c 'echo \"$X\"'"]),
+                    "watch_minutes": st.sampled_from([0, 15, 180]),
                 },
             ),
         },

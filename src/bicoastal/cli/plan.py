@@ -50,6 +50,7 @@ def as_data(found: Plan) -> dict[str, object]:
                 "action": _action(planned),
                 "state": planned.state,
                 "unknown": [f"{source.stack}.{source.output}" for source in planned.unknown],
+                "watched_minutes": _watched_minutes(planned),
                 "changes": [
                     {
                         "action": change.action.lower(),
@@ -107,6 +108,11 @@ def _action(planned: Planned) -> str:
     return "update" if planned.changes or planned.proposal else "none"
 
 
+def _watched_minutes(planned: Planned) -> int:
+    """How long CloudFormation watches the change after it was made, ready to take it back."""
+    return planned.proposal.desired.watch.minutes if planned.proposal is not None else 0
+
+
 def _stack(planned: Planned) -> list[tuple[str, str]]:
     action = _action(planned)
     name = f"{planned.entry.id}  ({planned.entry.name})"
@@ -120,7 +126,9 @@ def _stack(planned: Planned) -> list[tuple[str, str]]:
         if planned.state:
             lines.append((f"    {planned.state}", "yellow"))
     else:
-        lines = [(f"{name}: update" + ("" if planned.changes else " of tags, outputs or policies only"), "")]
+        watched = _watched_minutes(planned)
+        what = "" if planned.changes else " of tags, outputs or policies only"
+        lines = [(f"{name}: update{what}{f', then watched for {watched} min' if watched else ''}", "")]
     anew = replaced(planned.changes)
     return lines + [_change(change, anew.get(change.logical_id)) for change in planned.changes]
 

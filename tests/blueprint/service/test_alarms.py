@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from bicoastal.blueprint.stacks import compose
 from bicoastal.cfn.deployment import Resource, Stack
+from bicoastal.cfn.manifest import Watch
+from bicoastal.core.metric_math import Formula, Scope
 from tests.support.deployed import deployed, of_type, plain, service
 from tests.support.specs import spec
 
@@ -93,6 +96,59 @@ def test_a_certificate_that_is_not_renewed_is_seen_a_month_before_its_end() -> N
     )
     assert expiry.get("ComparisonOperator") == "LessThanThreshold"
     assert str(expiry.get("Dimensions", 0, "Value")) == "${service/us-east-1/Certificate}"
+
+
+@pytest.mark.parametrize(
+    ("requests", "dead", "wrong", "fails"),
+    [
+        (6000, 700, None, True),  # one of two servers dies, and two checks pass before nobody is sent to it
+        (6000, 230, None, True),  # one of six
+        (100, 10, None, True),  # the checkers of Route 53 alone ask
+        (6000, 6, None, False),  # a connection closed at the wrong moment, now and then
+        (6000, None, None, False),  # a rolling update, a scale-in: what leaves is drained
+        (6000, None, 2400, False),  # a read-only standby, whose users write
+        (6000, None, 5000, True),  # it answers its health path and nothing else
+        (10, 9, None, False),
+        (None, 500, None, False),  # nobody could be sent anywhere: another alarm's finding
+    ],
+)
+def test_a_version_fails_when_its_servers_die_or_answer_by_errors(
+    requests: int | None, dead: int | None, wrong: int | None, *, fails: bool
+) -> None:
+    found = alarm("VersionFails")
+    seen = {"requests": requests, "dead": dead, "wrong": wrong}
+    series = {name: {0: float(value)} if value is not None else {} for name, value in seen.items()}
+    (verdict,) = (query["Expression"] for query in found.get("Metrics") if query.get("Expression"))
+    points = Formula(verdict).over(Scope(lambda name: series[name], range(1), 60.0, tuple(series)))
+    assert (points.get(0, 0.0) > found.get("Threshold")) is fails
+    assert (found.get("EvaluationPeriods"), found.get("TreatMissingData")) == (1, "notBreaching")
+
+
+def test_its_metrics_are_those_that_the_balancer_publishes() -> None:
+    """The balancer's own answers are counted for the whole of it, the application's for its target group."""
+    metrics = {
+        query["Id"]: (
+            query["MetricStat"]["Metric"]["MetricName"],
+            sorted(item["Name"] for item in query["MetricStat"]["Metric"]["Dimensions"]),
+        )
+        for query in alarm("VersionFails").get("Metrics")
+        if "MetricStat" in query
+    }
+    assert metrics == {
+        "requests": ("RequestCount", ["LoadBalancer"]),
+        "dead": ("HTTPCode_ELB_5XX_Count", ["LoadBalancer"]),
+        "wrong": ("HTTPCode_Target_5XX_Count", ["LoadBalancer", "TargetGroup"]),
+    }
+
+
+def test_a_change_of_the_fleet_is_watched_as_long_as_the_spec_says() -> None:
+    def watched(**app: Any) -> set[Watch]:
+        entries = compose(spec(app={"command": "serve", **app})).manifest.stacks
+        return {entry.watch for entry in entries if entry.watch is not None}
+
+    assert watched() == {Watch("VersionFails", ("LaunchTemplate", "Fleet"), 15)}
+    assert {watch.minutes for watch in watched(watch_minutes=180)} == {180}
+    assert watched(watch_minutes=0) == set()
 
 
 def test_failed_launches_of_this_fleet_are_told() -> None:
