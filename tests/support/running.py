@@ -126,6 +126,19 @@ class Running:
         """A boto3 client."""
         return self._session.client(service, region)
 
+    def fault(self, kind: str, **words: str) -> None:
+        """What a button of the console takes away or gives back, asked for as its page does."""
+        key = json.loads((self.home / "console.json").read_text())
+        origin = f"http://127.0.0.1:{key['port']}"
+        headers = {"Content-Type": "application/json", "Origin": origin, "Authorization": f"Bearer {key['token']}"}
+        connection = http.client.HTTPConnection("127.0.0.1", key["port"], timeout=60)
+        try:
+            connection.request("POST", "/api/fault", json.dumps({"kind": kind, **words}), headers)
+            answer = connection.getresponse()
+            assert answer.status == 202, answer.read().decode()
+        finally:
+            connection.close()
+
     @property
     def told(self) -> Json:
         """What the twin tells of itself."""

@@ -28,7 +28,8 @@ PROMOTION_S = 3600.0
 """RDS says minutes; a large database may take longer to replay and restart."""
 KIT_S = 300.0
 """Until an instance's kit reaches the new primary again."""
-_MEND = "Nothing was rolled back. Mend what its first failure names, then run the same command again."
+_AGAIN = "Mend what its first failure names, then run the same command again: it goes on from there."
+_MEND = f"Nothing was rolled back. {_AGAIN}"
 Note = Callable[[str], None]
 
 
@@ -211,7 +212,7 @@ class Acts:
     def _settled(self, stack: StackView, before: str) -> None:
         now, events = settle(self.session, stack.name, stack.region, after=before)
         if now is None or not now.good:
-            raise StackFailed(now or view(self.session, stack.id, stack.region) or stack, events, _MEND)
+            raise StackFailed(now or view(self.session, stack.id, stack.region) or stack, events, _AGAIN)
 
 
 _HARMLESS = ("Modify", "SyncWithActual")
