@@ -1,8 +1,9 @@
 """`python -m tools.screenshots`: the pictures of docs/console.md, made from the real thing.
 
-Starts a twin of the sample, puts users on both coasts, opens its console in a headless Chromium, takes us-east-1 away
-by the page's own button, fails over by another one, and takes a picture of each moment, light and dark. Ends all of it.
-Needs a Chromium on this machine. With --home it takes the pictures from a twin that runs, and leaves it as it is then.
+Starts a twin of the sample, puts users on both coasts, opens its console in a headless Chromium, and does all by the
+page's own buttons: takes us-east-1 away, fails over, gives it back, rejoins, switches over, rejoins, rehearses a drill,
+and opens its report. Takes a picture of each moment, light and dark, and ends all of it. Needs a Chromium on this
+machine. With --home it does so on a twin that runs, and leaves it as it is then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ LARGEST = 200_000
 SETTLED_S = 120.0
 TRAFFIC_S = 75.0
 """Of users before the first picture: charts have something to show."""
-FAILOVER_S = 300.0
+OPERATION_S = 300.0
+DRILL = "database-loss"
 WIDTH, HEIGHT = 1280, 700
 NARROW = 800
 
@@ -75,31 +77,68 @@ def _play(twin: Running, browser: Browser, traffic_s: float) -> None:
     for made in pages.values():
         made.locator("#picture").get_by_text(f"all to {WEST}").wait_for()
     _fail_over(pages)
+    _go_home(light)
+    _rehearse(pages)
+
+
+def _operate(light: Page, verb: str, during: Callable[[], None] = lambda: None) -> None:
+    """Ask for an operation until it is done."""
+    start = light.get_by_role("button", name="Start", exact=True)
+    light.locator("#operation-form select[name=verb]").select_option(verb)
+    before = light.locator("#operation .command").inner_text() if light.locator("#operation .command").count() else ""
+    told = False
+
+    def said() -> str:
+        found = light.locator("#operation .command")
+        return found.inner_text() if found.count() else ""
+
+    def done() -> bool:
+        nonlocal told
+        now = said()
+        if now == before or "refused" in now or "ended with" in now:
+            # What the guard refuses now, or a busy machine does not answer, it may allow in a second. Not by the mouse:
+            # what the operation says moves the button away under it.
+            start.press("Enter")
+            time.sleep(1)
+        elif not told and light.locator("#operation .steps .good").count() >= 2:
+            told = True
+            during()
+        return now != before and verb in now and "done" in now
+
+    until(f"{verb} is done", done, OPERATION_S)
+    print(f"{verb} is done", flush=True)
 
 
 def _fail_over(pages: dict[str, Page]) -> None:
-    light = pages["light"]
-    start = light.get_by_role("button", name="Start", exact=True)
-
-    def word() -> str:
-        found = light.locator("#operation .command b")
-        return found.inner_text() if found.count() else ""
-
-    def begun() -> bool:
-        # What the guard refuses now, or a busy machine does not answer, it may allow in a second.
-        if not word() or word().startswith(("refused", "ended")):
-            # Not by the mouse: what the operation says moves the button away under it.
-            start.press("Enter")
-            time.sleep(1)
-        return light.locator("#operation .steps .good").count() >= 2
-
-    until("the failover is under way", begun, FAILOVER_S)
-    _take(pages, "during")
-    until("the failover is done", lambda: word().startswith("done"), FAILOVER_S)
+    _operate(pages["light"], "failover", lambda: _take(pages, "during"))
     for made in pages.values():
         made.get_by_text(f"{WEST} is the primary, unprotected").wait_for(timeout=SETTLED_S * 1000)
     time.sleep(8)  # one more point of each chart
     _take(pages, "after")
+
+
+def _go_home(light: Page) -> None:
+    light.get_by_role("button", name="Give the region back").click()
+    _operate(light, "rejoin")
+    light.get_by_text(f"{WEST} is the primary, protected").wait_for()
+    _operate(light, "switchover")
+    light.get_by_text(f"{EAST} is the primary, unprotected").wait_for()
+    _operate(light, "rejoin")
+    light.get_by_text(f"{EAST} is the primary, protected").wait_for()
+
+
+def _rehearse(pages: dict[str, Page]) -> None:
+    light = pages["light"]
+    light.locator("#drill-form select[name=name]").select_option(DRILL)
+    light.get_by_role("button", name="Start the drill").press("Enter")
+    link = light.locator("#reports a").first
+    link.wait_for(timeout=OPERATION_S * 1000)
+    with light.context.expect_page() as opened:
+        link.press("Enter")
+    opened.value.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    opened.value.locator(".verdict").first.wait_for()
+    print(opened.value.locator(".verdict").first.inner_text())
+    _shoot(opened.value, "report")
 
 
 def _open(browser: Browser, url: str, scheme: str, width: int = WIDTH) -> Page:

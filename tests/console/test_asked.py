@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bicoastal.console.feed import KEPT
+from bicoastal.console.feed import KEPT, Feed
 from bicoastal.operate.watch.events import Event
 from tests.console.served import EAST, WEST, Served, served
+from tests.support.running import until
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,27 @@ def test_an_operation_is_the_command_itself_and_what_it_says_is_told(tmp_path: P
     assert "bicoastal failover --to us-west-2" in said
     assert "bicoastal.yaml" in said
     assert "close the read gate" in said
+
+
+def test_who_looked_while_it_ended_does_not_say_that_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int | None] = []
+    put = Feed.put
+
+    def slowly(feed: Feed, section: str, data: Any) -> None:
+        if section == "operation":
+            time.sleep(0.6 if data["code"] is None else 0)
+            told.append(data["code"])
+        put(feed, section, data)
+
+    monkeypatch.setattr(Feed, "put", slowly)
+    with served(tmp_path) as console:
+        (tmp_path / "bicoastal.yaml").write_text("name: [\n")
+        for _ in range(2):
+            before = len(told)
+            assert console.ask("POST", "/api/operation", {"verb": "failover", "region": WEST}).status == 202
+            until("its end is told", lambda before=before: 2 in told[before:])  # type: ignore[misc]
+            time.sleep(1)  # for whoever would still speak
+            assert told[before:].index(2) == len(told[before:]) - 1, told[before:]
 
 
 def test_who_comes_late_is_told_what_is_and_what_happened(console: Served) -> None:

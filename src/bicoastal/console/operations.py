@@ -76,6 +76,9 @@ class Operations:
         self._wish: Wish | None = None
         self._known: set[Path] = set()
         self._told: set[tuple[str, str]] = set()
+        self._publishing = threading.Lock()
+        self._over: Child | None = None
+        """How it ended has been said: whoever looked a moment earlier says no more that it runs."""
 
     def start(self, wish: Wish) -> None:
         """Begin. Raises Refused with the reason."""
@@ -130,7 +133,8 @@ class Operations:
             time.sleep(_LOOK_S)
 
     def _ends(self, code: int) -> None:
-        child, wish = self._child, self._wish
+        with self._lock:
+            child, wish = self._child, self._wish
         if child is None or wish is None:
             return
         self._publish(child, code)
@@ -143,6 +147,12 @@ class Operations:
         self._say(kind, f"{wish.verb} {end}{f': {last}' if code else ''}")
 
     def _publish(self, child: Child, code: int | None) -> None:
+        with self._publishing:
+            if child is not self._over:
+                self._over = child if code is not None else None
+                self._put(child, code)
+
+    def _put(self, child: Child, code: int | None) -> None:
         wish = self._wish
         if wish is None:
             return
