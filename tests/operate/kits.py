@@ -191,6 +191,9 @@ class _Status:
     inner: Any
     status: str
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
     def describe_db_instances(self, **request: Any) -> Any:
         answer = self.inner.describe_db_instances(**request)
         for item in answer["DBInstances"]:

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from bicoastal.twin.cloud import planes, registry, rights
-from bicoastal.twin.cloud.handlers import ec2_rights, scheduler, ssm, ssm_automation, ssm_commands, ssm_sessions
+from bicoastal.twin.cloud.handlers import (
+    ec2_rights,
+    operation_rights,
+    scheduler,
+    ssm,
+    ssm_automation,
+    ssm_commands,
+    ssm_sessions,
+)
 
 
 def install() -> None:
     """The rights are asked for in any case: IAM does not depend on who runs what."""
-    for module in (ec2_rights, scheduler, ssm, ssm_automation, ssm_commands, ssm_sessions):
+    for module in (ec2_rights, operation_rights, scheduler, ssm, ssm_automation, ssm_commands, ssm_sessions):
         rights.rules(module.RIGHTS)
     rights.install()
     if planes.attached("automation"):
