@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ class Stack:
         said = self.says.get(version)
         return (self.name, RESOURCE, said) if said else None
 
-    def template(self, version: str = "1", *, timeout: str = "PT10M", **changed: Json) -> str:
+    def template(self, version: str = "1", *, timeout: str = "PT10M", properties: Json = None, **changed: Json) -> str:
         """Two instances, rolled one at a time with two in service."""
         rolling = {
             "MinInstancesInService": 2, "MaxBatchSize": 1, "MinSuccessfulInstancesPercent": 100,
@@ -53,6 +53,7 @@ class Stack:
                 "VPCZoneIdentifier": self.place.subnets,
                 "TargetGroupARNs": [self.place.targets],
                 "LaunchTemplate": {"LaunchTemplateId": self.place.template, "Version": version},
+                **(properties or {}),
             },
         }
         size = {"Type": "Number", "Default": 2}
@@ -65,6 +66,24 @@ class Stack:
     def update(self, version: str, **settings: Json) -> str:
         self.place.cloudformation.update_stack(StackName=self.name, TemplateBody=self.template(version, **settings))
         return self.settled()
+
+    def update_watched(self, version: str, **settings: Json) -> Callable[[], None]:
+        """Begin an update that an alarm takes back; returns what makes the alarm ring."""
+        cloudwatch, alarm = self.place.ground.api.client("cloudwatch", REGION), f"{self.name}-fails"
+        cloudwatch.put_metric_alarm(
+            AlarmName=alarm, Namespace="Test", MetricName=alarm, Statistic="Sum", Period=60, EvaluationPeriods=1,
+            Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+        )  # fmt: skip
+        arn = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["AlarmArn"]
+        self.place.cloudformation.update_stack(
+            StackName=self.name,
+            TemplateBody=self.template(version, **settings),
+            RollbackConfiguration={
+                "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"}],
+                "MonitoringTimeInMinutes": 180,
+            },
+        )
+        return lambda: cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test says so")
 
     @property
     def status(self) -> str:
@@ -189,33 +208,40 @@ def test_a_half_done_update_is_rolled_back_for_real(stack: Stack) -> None:
 @pytest.mark.parametrize("rolled", [False, True])
 def test_an_alarm_takes_a_version_back_while_it_rolls_and_while_it_is_watched(stack: Stack, *, rolled: bool) -> None:
     """Instances of the old version serve again, whether one, all or none of the new ones serve already."""
-    place, alarm = stack.place, f"{stack.name}-fails"
-    cloudwatch = place.ground.api.client("cloudwatch", REGION)
-    cloudwatch.put_metric_alarm(
-        AlarmName=alarm, Namespace="Test", MetricName=alarm, Statistic="Sum", Period=60, EvaluationPeriods=1,
-        Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
-    )  # fmt: skip
-    arn = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["AlarmArn"]
+    place = stack.place
     stack.create()
     if not rolled:
         del stack.says["2"]
-    place.cloudformation.update_stack(
-        StackName=stack.name,
-        TemplateBody=stack.template("2"),
-        RollbackConfiguration={
-            "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"}],
-            "MonitoringTimeInMinutes": 180,
-        },
-    )
+    ring = stack.update_watched("2")
     until("an instance of the new version", lambda: (seen := place.versions(stack.group)) == ["2", "2"] or
           (not rolled and "2" in seen))  # fmt: skip
-    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test says so")
+    ring()
     assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
     place.await_size(stack.group, 2)
     assert place.versions(stack.group) == ["1", "1"]
     group = place.group(stack.group)
     assert (group["MinSize"], group["DesiredCapacity"], group["SuspendedProcesses"]) == (2, 2, [])
     assert ("Resource update cancelled" in stack.reasons()) is not rolled
+
+
+def test_a_way_back_waits_for_nobody_who_does_not_come(stack: Stack) -> None:
+    """One that died has its successor already, which told nobody that it came: the group was not being changed."""
+    place = stack.place
+    slow = {
+        "InstanceMaintenancePolicy": {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150},
+        "DefaultInstanceWarmup": 3600,
+    }
+    stack.create(properties=slow)
+    ring = stack.update_watched("2", properties=slow)
+    until("both of the new version", lambda: place.versions(stack.group) == ["2", "2"])
+    until("that the group is as it is to be", lambda: place.group(stack.group)["DesiredCapacity"] == 2)
+    dead = sorted(place.ids(stack.group))[0]
+    place.autoscaling.set_instance_health(InstanceId=dead, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False)
+    until("its successor", lambda: len(place.ids(stack.group)) == 3)
+    ring()
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE"
+    place.await_size(stack.group, 2)
+    assert place.versions(stack.group) == ["1", "1"]
 
 
 def test_without_signals_a_rolling_update_pauses(stack: Stack) -> None:

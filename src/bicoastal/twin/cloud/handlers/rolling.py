@@ -190,8 +190,8 @@ class RollingUpdate:
         if size <= before:
             return
         self._resource.say(f"Temporarily setting autoscaling group MinSize and DesiredCapacity to {size}.")
+        self._launched += min(max(size - len(self._staying()), 0), self._total)
         self._size(size)
-        self._launched += min(size - before, self._total)
         self._await_new()
 
     def _replace(self, batch: list[Record], desired: int) -> None:
@@ -203,12 +203,20 @@ class RollingUpdate:
         ids = [member["InstanceId"] for member in batch]
         self._resource.say(f"Terminating instance(s) [{', '.join(ids)}]; replacing with {anew} new instance(s).")
         with LOCK:
+            before = self._staying()
+            kept = [member for member in before if member not in batch]
             for member in batch:
                 if member["LifecycleState"] in groups.CAPACITY:
                     cause = f"At {stamp()} an instance was taken out of service in response to a user request."
                     groups.retire(self._record, member, cause)
-            self._size(int(self._record["DesiredCapacity"]) - (len(batch) - anew))
-        self._launched += anew
+            size = int(self._record["DesiredCapacity"]) - max(len(before) - len(kept) - anew, 0)
+            self._size(size)
+        # One that was to be replaced as unhealthy may have its successor already: none comes for it, and none signals.
+        self._launched += min(max(size - len(kept), 0), anew)
+
+    def _staying(self) -> list[Record]:
+        """Who counts for the desired capacity: not who is being replaced."""
+        return [member for member in groups.capacity(self._record) if not member.get("_leaving")]
 
     def _size(self, desired: int) -> None:
         with LOCK:
