@@ -1,11 +1,12 @@
 """Kills operators at every step of failover, rejoin and switchover, and asks the same command again: on a running twin.
 
-    python -m bench.operations [--how refuse|black-hole] [--rounds N] [--seed N]
+    python -m bench.operations [--how refuse|black-hole] [--rounds N] [--seed N] [--looks]
 
 A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
 In each operation every step is killed once, a random moment after it has begun: now before its call, now between the
 call and its journal line. It holds when every operation ends, both regions serve in the end, `plan` and drift are
-empty, and nothing on the path was asked of what was lost.
+empty, and nothing on the path was asked of what was lost. In each round, and with `--looks` in nothing but that, it is
+timed how long somebody waits for `failover --dry-run` and for `status` while us-east-1 is lost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import random
 import socket
 import ssl
+import statistics
 import sys
 import threading
 import time
@@ -34,6 +36,9 @@ from bicoastal.stacks.drift import detect
 from bicoastal.stacks.view import view
 
 EAST, WEST = "us-east-1", "us-west-2"
+LOOKS = {("failover", "--dry-run"): 2.0, ("status",): 5.0}
+"""What somebody types to see where he stands, and how many seconds it may take beside a lost region."""
+_LOOKED = 5
 
 
 class Writer:
@@ -147,6 +152,23 @@ def forbidden(calls: list[dict[str, Any]]) -> list[str]:
     return [f"asked of {call['service']}: {call['action']}" for call in calls if call["service"] in ("iam", "route53")]
 
 
+def looks(rehearsal: Rehearsal) -> list[str]:
+    """How long whole processes take, at the median; returns those that take longer than they may."""
+    wrong = []
+    for words, limit in LOOKS.items():
+        took = []
+        for _ in range(_LOOKED):
+            begun = time.monotonic()
+            rehearsal.run(*words)
+            took.append(time.monotonic() - begun)
+        median = statistics.median(took)
+        said = f"{' '.join(words)}: {median:.2f} s, {median / limit:.2f} of its limit of {limit:g} s"
+        print(f"    {said} (at most {max(took):.2f} s)", flush=True)
+        if median > limit:
+            wrong.append(said)
+    return wrong
+
+
 def a_round(rehearsal: Rehearsal, how: str, chance: random.Random) -> list[str]:
     """One round; returns what went wrong."""
     writers = [Writer(rehearsal, EAST), Writer(rehearsal, WEST)]
@@ -156,6 +178,7 @@ def a_round(rehearsal: Rehearsal, how: str, chance: random.Random) -> list[str]:
         print("  us-east-1 is lost", flush=True)
         rehearsal.twin.faults.lose_region(EAST, how)  # type: ignore[arg-type]
         time.sleep(2)
+        wrong += looks(rehearsal)
         before = max((call["number"] for call in rehearsal.calls()), default=0)
         wrong += killed(rehearsal, Operation.FAILOVER, ["failover"], chance)
         wrong += forbidden(rehearsal.calls(before))
@@ -176,10 +199,14 @@ def main() -> int:
     parser.add_argument("--how", choices=("refuse", "black-hole"), default="refuse")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--looks", action="store_true", help="time what somebody looks at, and nothing else")
     options = parser.parse_args()
     failed = 0
     with Rehearsal() as rehearsal:
         print(f"a twin at pace fast is up in {rehearsal.folder}; seed {options.seed}", flush=True)
+        if options.looks:
+            rehearsal.twin.faults.lose_region(EAST, options.how)
+            return 1 if looks(rehearsal) else 0
         for number in range(options.rounds):
             print(f"round {number + 1}", flush=True)
             wrong = a_round(rehearsal, options.how, random.Random(options.seed + number))

@@ -21,6 +21,7 @@ from bicoastal.kit.database import DatabaseError, Server, Session
 from bicoastal.kit.errors import KitError
 from bicoastal.kit.fence import Fence, Lift, Limits, Sight, decide
 from bicoastal.kit.gate import Gate
+from bicoastal.kit.keeping import Keeper
 from bicoastal.kit.metrics import Publisher
 from bicoastal.kit.observation import Observation, observe
 from bicoastal.kit.witness import WitnessAnswer, ask, resolvers
@@ -103,7 +104,13 @@ class Daemon:
     """The round, once a second. `clock` is monotonic seconds."""
 
     def __init__(
-        self, config: Config, aws: AwsCli, instance: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        config: Config,
+        aws: AwsCli,
+        instance: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        keeper: Keeper | None = None,
     ) -> None:
         self._config = config
         self._aws = aws
@@ -114,7 +121,8 @@ class Daemon:
         self._publisher = Publisher(config.metrics.host, config.metrics.port)
         self._witness = WitnessWatch(config, self._journal, clock)
         self._limits = Limits(config.intervals.isolation, config.intervals.lift)
-        self._credential: Credential | None = None
+        self._keeper = keeper or Keeper(None)
+        self._credential = self._keeper.read()
         self._credential_read = float("-inf")
         self._session: Session | None = None
         self._beating = False
@@ -266,13 +274,14 @@ class Daemon:
         return session
 
     def _known_credential(self) -> Credential:
-        """The kit's own password, asked for anew when it was refused, but not every second."""
+        """The kit's own password as it was kept; asked for where there is none, or it was refused, not every second."""
         if self._credential is None:
             now = self._clock()
             if now - self._credential_read < _SECRET_PAUSE_TICKS * self._config.intervals.tick:
                 raise DatabaseError("no password that is accepted; the secret is read again in a while")
             self._credential_read = now
             self._credential = self._aws.credential(self._config.database.secrets.kit, name="kit")
+            self._keeper.write(self._credential)
         return self._credential
 
     def _close(self) -> None:

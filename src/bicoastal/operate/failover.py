@@ -239,6 +239,10 @@ class Failover(Walk):
         """Seconds left."""
         kit = self._here.kit
         waited = time.monotonic() - begun
+        second = kit.second_s if kit is not None else 1.0
+        if self._alive_there() and waited < WITNESSED_S * second:
+            # Its own kit says so: it may see the witness, and then its silence here proves no fence. It is told beside.
+            return WITNESSED_S * second - waited
         if kit is None or kit.beat_at is None:
             if not waited:
                 self._tell("when the other side was heard last is unknown: the whole time is waited")
@@ -250,6 +254,12 @@ class Failover(Walk):
             return 0.0
         # Its round, a second, may just have begun.
         return kit.beat_at + kit.isolation_s + (WITNESS_TTL_S + 1) * kit.second_s - time.time()
+
+    def _alive_there(self) -> bool:
+        """By the newest look beside the path, the other side's own kit takes writes."""
+        self._watcher.look_beside()
+        kit = self._watcher.other.kit
+        return kit is not None and kit.role == "primary" and kit.fence is None
 
     # The promotion.
 

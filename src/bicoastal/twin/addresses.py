@@ -166,3 +166,8 @@ class Addresses:
         kept = {"network": self._network, "known": self._known, "coasts": self._coasts}
         partial.write_text(json.dumps(kept, indent=1))
         partial.replace(self._path)
+
+
+def resolver_name(region: str) -> str:
+    """Of a region's VPC resolver, which its instances ask: name of its address, as in `addresses.of`."""
+    return f"resolver/{region}"

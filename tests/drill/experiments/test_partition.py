@@ -7,7 +7,7 @@ import pytest
 from bicoastal.drill.experiment import Run
 from bicoastal.drill.experiments import partition
 from bicoastal.drill.measure import READS, WRITES
-from bicoastal.drill.operator import Command
+from bicoastal.drill.operator import Command, Step
 from tests.drill.entries import EAST, WEST, read, write
 from tests.drill.made import FAULT, evidence, lost, run
 
@@ -112,3 +112,32 @@ def test_the_guard_refuses_first() -> None:
     assert partition.judge_forced(run(notes={"refused": "home is alive: it is"}, failover=done), evidence())[0]
     assert not partition.judge_forced(run(notes={"refused": None}, failover=done), evidence())[0]
     assert not partition.judge_forced(run(notes={"refused": "home is alive: it is"}), evidence())[0]
+
+
+def test_an_override_is_in_the_journal_and_told_as_an_event() -> None:
+    line = {"at": "2026-11-26T07:20:59", "who": "ann@desk", "what": "overridden", "doubt": "reads", "seen": "1 reads",
+            "reason": partition.REASON}  # fmt: skip
+    detail = {"who": "ann@desk", "reason": partition.REASON, "overridden": ["reads: 1 reads"]}
+    event = {"detail-type": "Guard overridden", "detail": detail}
+
+    def judge(journal: list[object], events: list[object]) -> bool:
+        return partition.judge_audited(run(kept={"journal": journal, "events": events}), evidence())[0]
+
+    assert judge([line], [event])
+    assert not judge([line], [])
+    assert not judge([], [event])
+    assert not judge([{**line, "reason": "another"}], [event])
+    assert not judge([{**line, "at": ""}], [event])
+    assert not judge([line], [{**event, "detail": {**detail, "overridden": ["lag: 40 s"]}}])
+
+
+def test_the_former_primary_is_fenced_first() -> None:
+    failover = Command(("failover",), FAULT, FAULT + 9, 0, steps=[Step("promote", FAULT + 5, FAULT + 6)])
+
+    def judge(fenced: list[object] | None) -> bool:
+        return partition.judge_fenced_first(run(failover=failover, notes={"fenced": fenced}), evidence())[0]
+
+    assert judge([FAULT + 3, "superseded"])
+    assert not judge([FAULT + 5.5, "superseded"])
+    assert not judge([None, None])
+    assert not judge(None)

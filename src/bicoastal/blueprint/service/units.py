@@ -149,6 +149,9 @@ WatchdogSec=30
 User={KIT_USER}
 Environment={_LIBRARIES}
 ExecStart={_KIT} run --config {KIT_CONFIGURATION}
+# Its own password outlives a boot: a fence must not wait for Secrets Manager.
+StateDirectory=bicoastal-kit
+StateDirectoryMode=0700
 Restart=always
 RestartSec=1
 # Fencing must work on an instance that the application has filled.

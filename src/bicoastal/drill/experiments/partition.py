@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bicoastal.aws.faults import aws_faults
 from bicoastal.core.errors import SystemFault
 from bicoastal.drill import deeds
 from bicoastal.drill.evidence import Evidence
@@ -28,6 +29,7 @@ from bicoastal.drill.measure import READS, WRITES, longest_wait, recovery
 from bicoastal.drill.promises import NOTHING_LOST
 from bicoastal.drill.steady import STEADY, STEADY_AGAIN, STEADY_MOVED
 from bicoastal.drill.users import PATIENCE_S
+from bicoastal.operate.journal import PREFIX as JOURNALS
 
 LOOK_S = 0.5
 """Between two looks: each takes the machine that everything runs on."""
@@ -37,6 +39,8 @@ BOTH_WRITE_S = 60.0
 """Of it before somebody forces a failover."""
 REASON = "a rehearsal: the regions do not see each other"
 _STATE = "SELECT pg_is_in_recovery(), epoch, fence_reason FROM bicoastal.state"
+_FENCE = "SELECT extract(epoch FROM fenced_at)::float8, fence_reason FROM bicoastal.state"
+_PROMOTE, _AUDIT = "promote", "audit"
 _FILE = re.compile(r"\S+-diverged\.jsonl")
 
 
@@ -160,8 +164,66 @@ def _both_write(run: Run) -> None:
 
 
 def _force(run: Run) -> None:
+    _listen(run)
     with run.phase("failover"):
         run.failover = run.operator.insists("failover", "--force", REASON, within_s=deeds.FAILOVER_S)
+
+
+def _listen(run: Run) -> None:
+    """A rule of the team's own on the survivor's event bus, and a queue that keeps what it hears."""
+    session, region = run.stage.session, run.standby
+    with aws_faults(f"listening to the event bus in {region}"):
+        queues, events = session.client("sqs", region), session.client("events", region)
+        queue = queues.create_queue(QueueName=_AUDIT)["QueueUrl"]
+        arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.put_rule(Name=_AUDIT, EventPattern=json.dumps({"source": ["bicoastal"]}))
+        events.put_targets(Rule=_AUDIT, Targets=[{"Id": "queue", "Arn": arn}])
+    run.kept["queue"] = queue
+
+
+def _look_at_the_audit(run: Run) -> None:
+    """What the journal in the survivor's bucket and the event bus keep of it, for who was not there."""
+    session, region, prefix = run.stage.session, run.standby, run.stage.script.name
+    with aws_faults(f"reading the journal in {region}"):
+        stack = session.client("cloudformation", region).describe_stacks(StackName=f"{prefix}-foundation")["Stacks"][0]
+        bucket = next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "ArtifactBucket")
+        store = session.client("s3", region)
+        found = store.list_objects_v2(Bucket=bucket, Prefix=f"{JOURNALS}journal/").get("Contents", [])
+        text = [store.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode() for item in found]
+        messages = session.client("sqs", region).receive_message(QueueUrl=run.kept["queue"], MaxNumberOfMessages=10)
+    lines = [json.loads(line) for one in text for line in one.splitlines()]
+    run.kept["journal"] = [line for line in lines if line["what"] == "overridden"]
+    run.kept["events"] = [json.loads(message["Body"]) for message in messages.get("Messages", [])]
+    rows = run.stage.rows(run.home, _FENCE)
+    run.notes["fenced"] = list(rows[0]) if rows else None
+
+
+def judge_audited(run: Run, _: Evidence) -> Judged:
+    """Who, when, why, and what was overridden, in both places."""
+    journal, events = run.kept.get("journal"), run.kept.get("events")
+    if not journal or not events:
+        return False, f"{len(journal or ())} lines of the journal, {len(events or ())} events"
+    line, told = journal[-1], events[-1]
+    detail = told["detail"] if isinstance(told["detail"], dict) else json.loads(told["detail"])
+    whole = (
+        line["reason"] == detail["reason"] == REASON
+        and line["who"] == detail["who"]
+        and "@" in line["who"]
+        and all(line.get(name) for name in ("at", "doubt", "seen"))
+        and told["detail-type"] == "Guard overridden"
+        and any(text == f"{line['doubt']}: {line['seen']}" for text in detail["overridden"])
+    )
+    return whole, f"{line['who']} at {line['at']}, for {line['reason']!r}: {line['doubt']}: {line['seen']}"
+
+
+def judge_fenced_first(run: Run, _: Evidence) -> Judged:
+    """Two databases take rows at no moment: the former one is fenced before the other is promoted."""
+    fenced = run.notes.get("fenced")
+    step = run.failover.step(_PROMOTE) if run.failover is not None else None
+    if not fenced or fenced[0] is None or step is None:
+        return False, "the former primary was not seen to be fenced, or nothing was promoted"
+    at, reason = fenced
+    return at <= step.began, f"fenced ({reason}) {step.began - at:.1f} s before the promotion began"
 
 
 def _rejoin(run: Run) -> None:
@@ -260,6 +322,7 @@ EXPERIMENTS = (
             Deed("users look for who serves them", deeds.served),
             _HEAL,
             Deed("both databases are asked for their rows", deeds.count_both),
+            Deed("somebody reads what the audit keeps", _look_at_the_audit),
             Deed("the operator types `bicoastal rejoin`", _rejoin),
         ),
         afterwards=(Deed("the regions see each other, whatever happened", _heal), STEADY_MOVED),
@@ -267,6 +330,8 @@ EXPERIMENTS = (
             Promise(
                 "the guard refuses to promote beside a primary that is alive, and gives way to a reason", judge_forced
             ),
+            Promise("who overrode what, when and why is in the journal, and told as an event", judge_audited),
+            Promise("the former primary is fenced before the new one is promoted", judge_fenced_first),
             Promise("an acknowledged row that the new primary lacks is in the former one", judge_accounted),
             Promise("`rejoin` lists those rows, and no other, in a file", judge_listed),
         ),

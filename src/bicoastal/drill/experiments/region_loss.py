@@ -82,8 +82,10 @@ def _isolated(run: Run) -> None:
 
     def seen() -> bool:
         rows = run.stage.rows(run.home, _FENCE)
-        run.notes["alone"] = list(rows[0]) if rows else None
-        return bool(rows) and rows[0][0] is not None
+        if not rows:
+            return False
+        run.notes["alone"] = list(rows[0])
+        return rows[0][0] is not None
 
     with run.phase("the cut off primary is fenced"):
         run.wait("the primary that is cut off is fenced", seen, ALONE_S / run.stage.pace.factor + 60.0)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bicoastal.twin.addresses import reachable_port
+from bicoastal.twin.addresses import reachable_port, resolver_name
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.instances.cloud_config import CloudConfig, Power, WrittenFile
 from bicoastal.twin.instances.disk import Disk
@@ -29,6 +29,7 @@ _COMMAND_S = 600.0
 class Booting(Protocol):
     """What of a machine a boot needs."""
 
+    region: str
     address: str
     reactor: Reactor
 
@@ -122,7 +123,7 @@ class Boot:
                 settings = local_settings(
                     json.loads(file.content),
                     listen=self._machine.address,
-                    resolver=f"{ground.addresses.resolver}:{reachable_port(53)}",
+                    resolver=f"{ground.addresses.of(resolver_name(self._machine.region))}:{reachable_port(53)}",
                     pace=ground.pace,
                 )
                 target = self._disk.local(file.path).with_name(LOCAL)

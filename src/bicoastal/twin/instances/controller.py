@@ -150,21 +150,20 @@ class Instances:
         return [machine for (region, _), machine in list(self._machines.items()) if region not in self._lost]
 
     def lose(self, region: str, how: How) -> None:
-        """Take a region's hosts: all their programs are gone at once, or stand still."""
+        """`refuse`: all programs of its hosts are gone, at once. `black-hole`: they run on, cut off from outside."""
         self._lost[region] = how
-        for key, machine in list(self._machines.items()):
-            if key[0] == region:
-                if how == "refuse":
+        if how == "refuse":
+            for key, machine in list(self._machines.items()):
+                if key[0] == region:
                     machine.cut()
-                else:
-                    machine.freeze()
 
     def recover(self, region: str) -> None:
-        """They are booted from their disks, as after a power cut."""
-        for key, machine in list(self._machines.items()):
-            if key[0] == region:
-                machine.cut()
-                self._machines.pop(key, None)
+        """Hosts that were gone are booted from their disks, as after a power cut; the others have never noticed."""
+        if self._lost.get(region) == "refuse":
+            for key, machine in list(self._machines.items()):
+                if key[0] == region:
+                    machine.cut()
+                    self._machines.pop(key, None)
         self._lost.pop(region, None)
 
     def crash(self, region: str, id_: str) -> None:

@@ -152,10 +152,6 @@ class Machine:
                 self._agent.stop()
         self.say("power off")
 
-    def freeze(self) -> None:
-        """Nothing comes from it any more, and nothing is healed: its programs stand still."""
-        self._signal_all(signal.SIGSTOP)
-
     async def _listen(self) -> None:
         await self._metadata.start(self.address)
         if not self._on:
@@ -197,7 +193,17 @@ class Machine:
         }
         if unit is None or not unit.denies_metadata:
             values["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://{self.address}:{metadata.PORT}"
+        if unit is not None and (named := unit.last("Service.StateDirectory")):
+            values["STATE_DIRECTORY"] = str(self._state_of(named, unit.last("Service.StateDirectoryMode")))
         return values
+
+    def _state_of(self, name: str, mode: str) -> Path:
+        """A folder of a unit's own on the disk: it outlives a boot."""
+        folder = self.root / "var" / "lib" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(int(mode or "0755", 8))
+        self._house.ground.home.account.own(folder)
+        return folder
 
     def program(self, unit: Unit, words: list[str], environment: Mapping[str, str]) -> Process:
         """A process of a unit, not started. Raises SystemFault for a program that is not there."""

@@ -30,7 +30,7 @@ _RUN = frozenset({
     "Type", "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "Environment", "EnvironmentFile",
     "WorkingDirectory", "StandardOutput", "StandardError", "RemainAfterExit", "Restart", "RestartSec", "NotifyAccess",
     "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "TimeoutSec", "KillSignal", "SuccessExitStatus",
-    "IPAddressDeny",
+    "IPAddressDeny", "StateDirectory", "StateDirectoryMode",
 })  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from bicoastal.core.errors import SystemFault
+from bicoastal.twin.addresses import resolver_name
 from bicoastal.twin.ground import Ground
 from bicoastal.twin.interfaces import Admits, AlarmState, How, admits_everything
 from bicoastal.twin.names.checkers import Checkers, Surroundings
@@ -36,11 +37,6 @@ _BETWEEN_REPORTS_S = 1.0
 _WHILE_SETTLING_S = 0.1
 """A deployment counts the first probes of a check, and sees no more of them than are reported one by one."""
 _AFTER_FAILURE_S = 2.0
-
-
-def resolver_name(region: str) -> str:
-    """Of a region's VPC resolver, which its instances ask: name of its address, as in `addresses.of`."""
-    return f"resolver/{region}"
 
 
 def without_metrics(region: str, alarm: Mapping[str, object]) -> Literal["INSUFFICIENT_DATA"]:

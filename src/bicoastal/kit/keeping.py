@@ -1,0 +1,54 @@
+"""The kit's own password on the instance's encrypted disk, readable for the kit alone.
+
+A region that returns may boot its servers before its API answers: the application finds its environment on the disk and
+writes, and whoever has to fence its database must not wait for Secrets Manager.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bicoastal.kit.aws_cli import Credential
+
+_FILE = "credential.json"
+
+
+class Keeper:
+    """Keeps one in a folder; without a folder it keeps nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @classmethod
+    def of_unit(cls, environment: Mapping[str, str] = os.environ) -> Keeper:
+        """In the folder that systemd gives to the unit (StateDirectory=)."""
+        named = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+        return cls(Path(named) if named else None)
+
+    def read(self) -> Credential | None:
+        """What was kept; None where nothing is, or nothing that can be read."""
+        if self._folder is None:
+            return None
+        try:
+            data = json.loads((self._folder / _FILE).read_text(encoding="utf-8"))
+            return Credential(str(data["username"]), str(data["password"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, credential: Credential) -> None:
+        """Keep it, whole or not at all. A disk that takes nothing keeps nobody from working."""
+        if self._folder is None:
+            return
+        fresh = self._folder / f".{_FILE}"
+        text = json.dumps({"username": credential.username, "password": credential.password})
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._folder / _FILE)
+        except OSError:
+            return
