@@ -8,6 +8,7 @@ import signal
 import stat
 from pathlib import Path
 
+from bicoastal.twin.addresses import resolver_name
 from bicoastal.twin.instances.machine import Machine
 from bicoastal.twin.pace import Pace
 from tests.support.postgres import wait_until
@@ -44,7 +45,7 @@ def test_from_user_data_to_an_application_that_answers_at_the_instances_own_addr
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     local = json.loads((machine.root / f"{FOLDER[1:]}/etc/kit.local.json").read_text())
     assert local["listen"] == machine.address
-    assert local["witness"]["resolvers"] == [f"{site.ground.addresses.resolver}:10053"]
+    assert local["witness"]["resolvers"] == [f"{site.ground.addresses.of(resolver_name(REGION))}:10053"]
     assert "not in force here" in machine.console.read_text()
     assert "request /healthz" in (machine.root / f"{FOLDER[1:]}/log/application.log").read_text()
     _is_restarted_and_kept_from_metadata(seen, machine)
