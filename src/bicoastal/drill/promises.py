@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from bicoastal.blueprint.service.balancer import CLIENT_KEEP_ALIVE_S
 from bicoastal.drill.evidence import Evidence
 from bicoastal.drill.experiment import Judged, Promise, Run
 from bicoastal.drill.measure import Recovery, forgotten, heartbeat_ages, invented
-from bicoastal.resilience.region_loss import Prediction
 
 READS_SLACK_S = 0.5
 GATE_SLACK_S = 1.0
 IN_FLIGHT_S = 1.0
 """A row that was acknowledged so much longer before the fault than the replica was behind must not be lost."""
-_OPEN_GATE = "open the read gate"
+_OPEN_GATE, _LATCH = "open the read gate", "latch the switch"
 
 
-def _reads_bar(predicted: Sequence[Prediction]) -> float | None:
-    most = predicted[0].reads.most if predicted else None
-    return None if most is None else most + READS_SLACK_S
+def _reads_bar(run: Run, found: Evidence) -> float | None:
+    """Seconds from the fault; None where the templates do not say what to expect.
+
+    A region that answers again before users have left it keeps those who came back: they leave when the switch is seen,
+    the answer of DNS is old, and its load balancer closes their connection.
+    """
+    most = found.predicted[0].reads.most if found.predicted else None
+    if most is None:
+        return None
+    latch = run.failover.step(_LATCH) if run.failover is not None else None
+    if run.returned is None or run.returned.began > found.until or latch is None or latch.ended is None:
+        return most + READS_SLACK_S
+    return latch.ended - found.fault + most + CLIENT_KEEP_ALIVE_S / run.stage.pace.factor + READS_SLACK_S
 
 
-def _moved_held(_: Run, found: Evidence) -> Judged:
-    bar, reads = _reads_bar(found.predicted), found.undrained
+def _moved_held(run: Run, found: Evidence) -> Judged:
+    bar, reads = _reads_bar(run, found), found.undrained
     if reads.seconds is None:
         return False, f"{reads.slowest or 'nobody'} was not served again"
     if bar is None:
@@ -43,7 +51,7 @@ def _gate_held(run: Run, evidence: Evidence, found: Recovery) -> Judged:
         return False, f"{found.slowest or 'nobody'} was not served again"
     gate = run.failover.step(_OPEN_GATE) if run.failover is not None else None
     opened = gate.ended - evidence.fault + GATE_SLACK_S if gate is not None and gate.ended is not None else None
-    bars = [bar for bar in (_reads_bar(evidence.predicted), opened) if bar is not None]
+    bars = [bar for bar in (_reads_bar(run, evidence), opened) if bar is not None]
     if not bars:
         return False, f"{found.seconds:.1f} s, and the operation opened no gate"
     return found.seconds <= max(bars), f"{found.seconds:.1f} s ({found.slowest}), at most {max(bars):.1f} s"

@@ -22,7 +22,7 @@ SWITCH_OFF: Final = "off"
 GATE_HEALTH_PATH: Final = "/.well-known/bicoastal/gate"
 """The gate's own health, answered 200 by the kit; every other path on its port gets 503 with Retry-After."""
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-CLIENT_KEEP_ALIVE_S: Final = 120
+CLIENT_KEEP_ALIVE_S: Final = 60
 IDLE_TIMEOUT_S: Final = 60
 DEREGISTRATION_DELAY_S: Final = 30
 HEALTH_INTERVAL_S: Final = 5

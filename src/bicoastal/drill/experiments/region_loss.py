@@ -23,8 +23,6 @@ from bicoastal.operate.failover import ISOLATION_S, WITNESS_TTL_S
 from bicoastal.twin.cloud.gateway import Fault
 from bicoastal.twin.interfaces import How
 
-_COUNTED = 4
-"""Deeds afterwards until rows are counted."""
 TOLD_S = WITNESS_TTL_S + 3.0
 """Within so long a primary that returns is told by the witness that it is superseded: one TTL of the answer that its
 resolver may still have, the kit's question every 2 s, and its round of 1 s."""
@@ -103,11 +101,9 @@ def judge_isolated(run: Run, _: Evidence) -> Judged:
 
 
 def _return_without_api(run: Run) -> None:
-    """What has returned already did it with its API."""
-    if run.returned is None:
-        run.stage.twin.faults.fail_api(Fault("refuse", region=run.home))
-        with run.phase("the region returns"):
-            run.returned = run.stage.twin.faults.recover_region(run.home)
+    run.stage.twin.faults.fail_api(Fault("refuse", region=run.home))
+    with run.phase("the region returns"):
+        run.returned = run.stage.twin.faults.recover_region(run.home)
 
 
 def _fenced(run: Run) -> None:
@@ -142,6 +138,16 @@ def judge_counted(_: Run, found: Evidence) -> Judged:
 def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: bool = False) -> Experiment:
     isolated = how == "black-hole"
     loses = "is lost, and refuses everybody" if how == "refuse" else "is lost, and answers nobody"
+    fenced = Deed("the old primary is fenced, by itself", _fenced)
+    returns = (
+        (fenced,)
+        if meanwhile
+        else (
+            Deed("the home region returns with its old primary, and without its API", _return_without_api),
+            fenced,
+            Deed("the API of the home region is there again", deeds.give_back),
+        )
+    )
     return Experiment(
         name,
         title,
@@ -158,9 +164,7 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
             *([Deed("the old primary, which is cut off, fences itself", _isolated)] if isolated else []),
         ),
         afterwards=(
-            Deed("the home region returns with its old primary, and without its API", _return_without_api),
-            Deed("the old primary is fenced, by itself", _fenced),
-            Deed("the API of the home region is there again", deeds.give_back),
+            *returns,
             Deed("both databases are asked for their rows", deeds.count_both),
             Deed("the operator brings the primary home", deeds.back_home),
             Deed("everything bears its own tags again", _tags_as_before),
@@ -169,7 +173,10 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
         then=(
             *FAILOVER,
             Promise("everything of the survivor bears the tags of a failover", tags_held),
-            Promise(f"{RETURNED} is fenced within the witness's TTL and 3 s, with no API", judge_told),
+            Promise(
+                f"{RETURNED} is fenced within the witness's TTL and 3 s" + ("" if meanwhile else ", with no API"),
+                judge_told,
+            ),
             *(
                 [Promise(f"{RETURNED} had fenced itself when nobody was seen for 15 s", judge_isolated)]
                 if isolated
@@ -180,7 +187,7 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
         black_hole=isolated,
         predicts=True,
         asks={"failover_tags": TAGS},
-        stays=_COUNTED,
+        stays=len(returns) + 1,
         stays_in_a_row=name != "region-loss",
     )
 
