@@ -23,6 +23,7 @@ from bicoastal.drill.watch import NameWatch
 from bicoastal.twin.pace import Pace
 
 Tell = Callable[[str], None]
+_APART = 1_000_003
 ScriptOf = Callable[[Experiment], Script]
 """What an experiment has played: its own spec, where it asks for one. Raises InputError."""
 
@@ -37,6 +38,8 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
     """Run it where both regions are up. Raises BicoastalError as above."""
     script = stage.script
     number = stage.begin_play()
+    # Ids of rows follow from it: with that of the play before, everybody would be told that what he stores is there.
+    seed += _APART * (number - 1)
     ground, folder = stage.twin.ground, stage.folder / f"users-{number}"
     with ExitStack() as ends:
         users = ends.enter_context(Users(ground, script.domain, script.home, folder, seed=seed, each=experiment.users))

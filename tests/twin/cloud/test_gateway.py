@@ -107,13 +107,21 @@ def test_a_hang_of_a_given_time_ends_by_itself(cloud: Cloud, account: Account) -
 
 
 @pytest.mark.parametrize(
-    ("service", "call"), [("ssm", "describe_parameters"), ("rds", "describe_db_instances"), ("ec2", "describe_vpcs")]
+    ("service", "call", "code"),
+    [
+        ("ssm", "describe_parameters", "Throttling"),
+        ("rds", "describe_db_instances", "Throttling"),
+        ("ec2", "describe_vpcs", "Throttling"),
+        ("s3", "list_buckets", "SlowDown"),
+    ],
 )
-def test_throttling_is_told_as_each_protocol_tells_it(cloud: Cloud, account: Account, service: str, call: str) -> None:
+def test_throttling_is_told_as_each_service_tells_it(
+    cloud: Cloud, account: Account, service: str, call: str, code: str
+) -> None:
     _fail(cloud, kind="throttle", service=service)
     with pytest.raises(ClientError) as caught:
         getattr(account.client(service, HOME), call)()
-    assert caught.value.response["Error"]["Code"] == "Throttling"
+    assert caught.value.response["Error"]["Code"] == code
 
 
 def test_one_action_alone_fails(cloud: Cloud, account: Account) -> None:

@@ -21,7 +21,7 @@ from bicoastal.drill.in_region import within_bar
 from bicoastal.drill.ledger import Entry
 from bicoastal.drill.measure import READS, WRITES, recovery
 from bicoastal.drill.operator import Command
-from bicoastal.drill.promises import GATE_SLACK_S, IN_FLIGHT_S
+from bicoastal.drill.promises import GATE_SLACK_S, IN_FLIGHT_S, READS_SLACK_S
 from bicoastal.drill.steady import STEADY, STEADY_AGAIN, STEADY_MOVED
 from bicoastal.twin.faults import Act
 
@@ -167,7 +167,8 @@ def judge_served(run: Run, found: Evidence) -> Judged:
 
 
 def _checks_s(found: Evidence) -> float | None:
-    return found.predicted[0].reads.most if found.predicted else None
+    most = found.predicted[0].reads.most if found.predicted else None
+    return None if most is None else most + READS_SLACK_S
 
 
 def judge_rows(run: Run, found: Evidence) -> Judged:

@@ -32,7 +32,7 @@ last answer for one TTL, and its round is 1 s."""
 NOT_BEFORE_S = ISOLATION_S - 3.0
 """It has seen the witness, and its replica, up to 2 s and its round before the cut."""
 RETURNED = "the primary that returns"
-OWN_S = 4.0
+OWN_S = 6.0
 """What no pace shortens, on two busy cores: hosts that boot, a kit that starts as Python does, signs in and asks."""
 _UP = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
 _FENCE = "SELECT extract(epoch FROM fenced_at)::float8, fence_reason FROM bicoastal.state"

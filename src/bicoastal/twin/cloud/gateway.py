@@ -37,6 +37,9 @@ ADMIN = "/_twin/"
 SERVICE_HEADER = "x-twin-service"
 """Carries the token in calls of the twin's own controllers: AWS's services from within, which no fault of the API meets
 and no record of the customer's calls holds."""
+_THROTTLED = {"s3": ("SlowDown", 503)}
+"""Code and status where a service does not say `Throttling`: S3 API Reference, "Error responses"."""
+_UNAVAILABLE = ("ServiceUnavailable", 503)
 GLOBAL_HOME = "us-east-1"
 GLOBAL_SERVICES = ("cloudfront", "iam", "organizations", "route53")
 """Their control planes are in GLOBAL_HOME, whatever region a client with an endpoint of its own signs for."""
@@ -187,7 +190,7 @@ class Gateway:
         if fault.kind in ("refuse", "hang"):
             self._reset(scope)
             return fault.kind
-        code, status = ("Throttling", 400) if fault.kind == "throttle" else ("ServiceUnavailable", 503)
+        code, status = _THROTTLED.get(call.service, ("Throttling", 400)) if fault.kind == "throttle" else _UNAVAILABLE
         await _error(send, scope, call, code, status)
         return code
 
