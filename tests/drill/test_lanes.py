@@ -74,6 +74,8 @@ def test_who_no_longer_listens_ends_the_lanes_and_they_end_theirs(tmp_path: Path
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_with_who_asked_for_it_everything_ends(tmp_path: Path, number: int) -> None:
     program = (
+        # Where tests run in the background, SIGINT is ignored, and so it is for what they start.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "import sys; from functools import partial; from pathlib import Path; from bicoastal.drill.lanes import *; "
         "from tests.drill.test_lanes import *\n"
         "if __name__ == '__main__': list(side_by_side(named('hangs'), partial(plays, Path(sys.argv[1])), 1))"
