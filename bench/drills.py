@@ -2,7 +2,7 @@
 
 Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
 `python -m bench.drills [N] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as JSON. With
-`--in-one-place` a drill that leaves no trace is played N times on one twin, without another beside it: what it measures
+`--one-by-one` each is played N times without another beside it, on one twin where it leaves no trace: what it measures
 is compared with its limit. Exits 3 where one could not be rehearsed, 1 where one broke or a limit was missed.
 """
 
@@ -39,13 +39,13 @@ def main() -> int:
     parser.add_argument("--pace", choices=[FAST.name, REAL.name], default=FAST.name)
     parser.add_argument("--scenario", choices=list(EXPERIMENTS), action="append", help="Instead of all.")
     parser.add_argument("--lanes", type=int, default=LANES, help="Twins side by side.")
-    parser.add_argument("--in-one-place", action="store_true")
+    parser.add_argument("--one-by-one", action="store_true")
     parser.add_argument("-o", dest="output", type=Path)
     given = parser.parse_args()
     chosen = [EXPERIMENTS[name] for name in given.scenario or EXPERIMENTS]
     found: dict[str, list[Ended]] = collections.defaultdict(list)
     number: collections.Counter[str] = collections.Counter()
-    for ended in _in_one_place(chosen, given) if given.in_one_place else _in_rows(chosen, given):
+    for ended in _one_by_one(chosen, given) if given.one_by_one else _in_rows(chosen, given):
         found[ended.scenario].append(ended)
         number[ended.scenario] += 1
         print(f"{number[ended.scenario]:>3} {ended.scenario:<32} {verdict(ended)}", flush=True)
@@ -65,7 +65,7 @@ def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterato
         print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
 
 
-def _in_one_place(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:
+def _one_by_one(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:
     def script_for(experiment: Experiment) -> Script:
         if experiment.asks:
             raise SystemExit(f"{experiment.name} asks for a spec of its own")

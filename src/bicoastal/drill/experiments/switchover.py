@@ -55,14 +55,15 @@ def _waits(run: Run, found: Evidence, command: Command) -> list[float]:
     return [wait.seconds for wait in coasts if wait.seconds is not None]
 
 
-def _pauses_held(run: Run, found: Evidence) -> Judged:
+def judge_pauses(run: Run, found: Evidence) -> Judged:
+    """Of both switchovers; what each took is left in the notes."""
     seconds = pauses(run, found)
     run.notes["pauses_s"] = [round(one, 2) for one in seconds]
     said = " and ".join(f"{one:.2f} s" for one in seconds)
     return len(seconds) == 2 and max(seconds) <= _AT_MOST, f"{said or 'nobody wrote'}, at most {_AT_MOST:g} s"
 
 
-def _none_made_up(run: Run, found: Evidence) -> Judged:
+def judge_rows(run: Run, found: Evidence) -> Judged:
     """A write that was done twice would be a row under an id that nobody was told of."""
     if run.survivor_rows is None:
         return False, "the database was not asked for its rows"
@@ -86,11 +87,11 @@ EXPERIMENTS = (
             Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
         then=(
-            Promise("no user's writes pause for long, there or back", _pauses_held),
+            Promise("no user's writes pause for long, there or back", judge_pauses),
             NOTHING_LOST,
-            Promise("no row is there twice", _none_made_up),
+            Promise("the database holds no row that nobody wrote", judge_rows),
         ),
+        # It leaves traces: of each region the former generation is kept, and runs on.
         afterwards=(STEADY_AGAIN,),
-        traceless=True,
     ),
 )
