@@ -278,15 +278,16 @@ fi
         "`FailedResourcesMap` of each answer is empty. `tags-before.json` holds what was there: keep it.",
         "What it names is tagged by its own service's console. Nobody's request waits for this.",
     ),
-    (Operation.SWITCHOVER, Step.CLOSE_GATE): _CLOSE,
-    (Operation.SWITCHOVER, Step.AWAIT_READERS): _READERS,
     (Operation.SWITCHOVER, Step.PREPARE): Deed(
         _CHANGE.format(stack="database", what="`DatabaseRole` to `primary`") + " only later.",
-        "EPOCH=$(field status.json epoch)\nEPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))\n"
+        'look "$REGION" status.json\nEPOCH=$(field status.json epoch)\n'
+        "EPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))\n"
         'propose "$REGION" database DatabaseRole=primary',
         "The change set holds one resource: `DatabaseInstance`, Modify.",
-        "Delete the change set, open the gate, and bring the stack in line first (`bicoastal status --drift`).",
+        "Delete the change set, and bring the stack in line first (`bicoastal status --drift`).",
     ),
+    (Operation.SWITCHOVER, Step.CLOSE_GATE): _CLOSE,
+    (Operation.SWITCHOVER, Step.AWAIT_READERS): _READERS,
     (Operation.SWITCHOVER, Step.STOP_WRITES): Deed(
         _RUN.format(verb="fence") + " of `OTHER`: the next epoch, and the reason `switchover`.",
         'kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"], \\"Reason\\": [\\"switchover to $REGION\\"]}"',

@@ -30,6 +30,28 @@ def test_a_fence_tells_that_the_replica_has_it_and_the_successor_lifts_it(
     assert (said["writes"], said["change"], said["epoch"]) == (True, "lifted", 2)
 
 
+def test_an_operator_does_not_wait_for_secrets_that_are_here(home: Instance) -> None:
+    """The daemon keeps its own password, the application has its environment; what is refused is asked for anew."""
+    home.witness.say(1)
+    home.start()
+    home.answer("environment")
+    wait_until("the daemon has signed in", lambda: "this instance writes the heartbeat" in home.journal)
+    asked = len(home.aws.calls)
+
+    home.answer("fence", "--epoch", "2", "--reason", "a test")
+    assert home.answer("unfence", "--epoch", "3")["writes"] is True
+    assert home.answer("status")["database"]["epoch"] == 3
+    assert home.aws.calls[asked:] == []
+
+    home.stop()
+    (home.folder / "state" / "credential.json").write_text('{"username": "kit", "password": "an earlier one"}')
+    environment = home.folder / "root" / "etc" / "application.env"
+    environment.write_text(environment.read_text().replace(PASSWORDS["app"], "an-earlier-one"))
+    assert home.answer("probe")["writes"] is True
+    assert home.answer("status")["database"]["role"] == "primary"
+    assert [call.split()[3] for call in home.aws.calls[asked:]] == ["app", "kit"]
+
+
 def test_rows_that_only_the_former_primary_has(pair: Pair, home: Instance, launch: Launch) -> None:
     away = launch(pair.replica, region="us-west-2")
     with pair.primary.connect("owner", PASSWORDS["owner"]) as owner:

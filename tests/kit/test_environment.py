@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bicoastal.kit.aws_cli import Credential
 from bicoastal.kit.config import parse
-from bicoastal.kit.environment import database_url, render
+from bicoastal.kit.environment import database_url, read_credential, render
 from bicoastal.kit.errors import ConfigurationError
 from tests.kit.conftest import Launch
 from tests.kit.test_config import MINIMAL
@@ -44,6 +44,16 @@ def test_the_address_lists_this_region_first() -> None:
         "keepalives_interval": "2",
         "keepalives_count": "3",
     }
+
+
+def test_the_login_is_read_back_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "application.env"
+    assert read_credential(file) is None
+    given = Credential("app", PASSWORD)
+    file.write_text(render({"A": "1", "DATABASE_URL": database_url(parse(MINIMAL), given, "read-write"), "Z": "$"}))
+    assert read_credential(file) == given
+    file.write_text('DATABASE_URL="postgresql://db/app"\n')
+    assert read_credential(file) is None
 
 
 def test_without_the_flow_only_this_region_is_listed() -> None:

@@ -13,7 +13,7 @@ KEPT = Credential("kit", "a password of sixteen")
 
 
 def test_what_is_kept_is_there_after_a_boot(tmp_path: Path) -> None:
-    Keeper.of_unit({"STATE_DIRECTORY": f"{tmp_path}:/another"}).write(KEPT)
+    Keeper(tmp_path).write(KEPT)
     assert Keeper(tmp_path).read() == KEPT
     (file,) = tmp_path.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -27,8 +27,5 @@ def test_what_cannot_be_read_is_asked_for(tmp_path: Path, text: str) -> None:
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
-    keeper = Keeper.of_unit({})
-    keeper.write(KEPT)
-    assert keeper.read() is None
     Keeper(tmp_path / "gone").write(KEPT)
     assert list(tmp_path.iterdir()) == []

@@ -58,9 +58,14 @@ def test_killed_anywhere_it_goes_on(session: SessionWithKits, kits: Kits, subjec
     listed = list(tmp_path.glob("*-diverged.jsonl"))
     assert listed
     assert all("written in the east alone" in file.read_text() for file in listed)
+    others = _let_in_from_elsewhere(session, subject, WEST)
     _killed_everywhere(Operation.SWITCHOVER, session, subject, tmp_path, EAST, _switchover(session, subject, EAST))
+    kept_off = _let_in_from_elsewhere(session, subject, WEST)
+    assert kept_off != others, "a superseded database is read by nobody of the other region"
+    assert set(kept_off.values()) == {"127.0.0.1/32"}
     _killed_everywhere(Operation.REJOIN, session, subject, tmp_path, EAST, _rejoin(session, subject))
     _both_are_steady(session, subject, EAST, epoch=3)
+    assert _let_in_from_elsewhere(session, subject, WEST) == others
     names = [
         item["DBInstanceIdentifier"] for item in session.client("rds", EAST).describe_db_instances()["DBInstances"]
     ]
@@ -109,6 +114,17 @@ def _west_has_taken_over(session: SessionWithKits, subject: Subject) -> None:
     assert west.gate is Gate.OPEN
     assert west.kit is not None
     assert (west.kit.role, west.kit.epoch, west.kit.fence) == ("primary", 2, None)
+
+
+def _let_in_from_elsewhere(session: SessionWithKits, subject: Subject, region: str) -> dict[str, str]:
+    """The rules of the database's group that name addresses: of servers in the other region."""
+    group = observe_side(session, subject, region, kinds=("network",)).output("network", "DatabaseGroup")
+    found = session.client("ec2", region).describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [group]}]
+    )["SecurityGroupRules"]
+    return {
+        rule["SecurityGroupRuleId"]: rule["CidrIpv4"] for rule in found if not rule["IsEgress"] and "CidrIpv4" in rule
+    }
 
 
 def _both_are_steady(session: SessionWithKits, subject: Subject, region: str, *, epoch: int) -> None:

@@ -217,7 +217,8 @@ class Instance:
     def __init__(self, folder: Path, server: Postgres, *, region: str = "us-east-1", **changes: Any) -> None:
         """`changes` replace keys of kit.json; a dictionary is merged."""
         other = {"us-east-1": "us-west-2", "us-west-2": "us-east-1"}[region]
-        folder.mkdir(parents=True, exist_ok=True)
+        # systemd makes the second one for the unit.
+        (folder / "state").mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.id = f"i-{folder.name}"
         self.aws = Aws(folder / "aws")
@@ -226,6 +227,7 @@ class Instance:
         self.metadata = Metadata(self.id, f"{region}a")
         self.settings: dict[str, Any] = {
             "root": str(folder / "root"),
+            "state": str(folder / "state"),
             "region": region,
             "other_region": other,
             "bucket": f"artifacts-{region}",

@@ -47,12 +47,11 @@ def _environment(config: Config, aws: AwsCli, _: argparse.Namespace) -> int:
 def _run(config: Config, aws: AwsCli, _: argparse.Namespace) -> int:
     from bicoastal.kit import metadata  # noqa: PLC0415
     from bicoastal.kit.daemon import Daemon  # noqa: PLC0415
-    from bicoastal.kit.keeping import Keeper  # noqa: PLC0415
 
     stop = threading.Event()
     for number in (signals.SIGTERM, signals.SIGINT):
         signals.signal(number, lambda *_: stop.set())
-    Daemon(config, aws, metadata.instance().id, keeper=Keeper.of_unit()).run(stop)
+    Daemon(config, aws, metadata.instance().id).run(stop)
     return 0
 
 

@@ -10,9 +10,10 @@ import time
 
 from bicoastal.kit.aws_cli import AwsCli
 from bicoastal.kit.config import Config
-from bicoastal.kit.database import INSUFFICIENT_PRIVILEGE, READ_ONLY_TRANSACTION, DatabaseError, Server, Session
+from bicoastal.kit.database import INSUFFICIENT_PRIVILEGE, READ_ONLY_TRANSACTION, DatabaseError, Session
 from bicoastal.kit.errors import RefusedError, UnavailableError
 from bicoastal.kit.fence import Reason
+from bicoastal.kit.signing_in import as_application, as_kit
 
 APPLICATION_NAME = "bicoastal kit command"
 _EXPEL_DEADLINE_S = 30.0
@@ -65,10 +66,9 @@ def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
 
 def probe(config: Config, aws: AwsCli) -> dict[str, object]:
     """Write as the application does and read it back: the only proof that writes are possible."""
-    credential = aws.credential(config.database.secrets.app, name="app")
     nonce = secrets.token_hex(8)
     begun = time.monotonic()
-    with Server.for_operator(config).connect(credential, "bicoastal kit probe") as session:
+    with as_application(config, aws, "bicoastal kit probe") as session:
         try:
             session.query("UPDATE bicoastal.probe SET written_at = clock_timestamp(), nonce = :nonce", nonce=nonce)
         except DatabaseError as error:
@@ -94,9 +94,7 @@ def _received(session: Session, config: Config, lsn: str) -> bool:
 
 
 def _primary(config: Config, aws: AwsCli) -> Session:
-    session = Server.for_operator(config).connect(
-        aws.credential(config.database.secrets.kit, name="kit"), APPLICATION_NAME
-    )
+    session = as_kit(config, aws, APPLICATION_NAME)
     try:
         if session.one("SELECT pg_is_in_recovery() AS replica")["replica"]:
             raise RefusedError(f"the database in {config.region} is a replica; it takes its fence from its primary.")

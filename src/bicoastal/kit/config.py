@@ -121,6 +121,8 @@ class Config:
     gate: Gate
     witness: Witness
     root: Path = Path("/opt/bicoastal")
+    state: Path = Path("/var/lib/bicoastal-kit")
+    """What the daemon keeps: the StateDirectory of its unit."""
     listen: str = EVERYWHERE
     """The address at which application and gate listen."""
     metrics: Metrics = Metrics()

@@ -110,7 +110,6 @@ class Daemon:
         instance: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        keeper: Keeper | None = None,
     ) -> None:
         self._config = config
         self._aws = aws
@@ -121,7 +120,7 @@ class Daemon:
         self._publisher = Publisher(config.metrics.host, config.metrics.port)
         self._witness = WitnessWatch(config, self._journal, clock)
         self._limits = Limits(config.intervals.isolation, config.intervals.lift)
-        self._keeper = keeper or Keeper(None)
+        self._keeper = Keeper(config.state)
         self._credential = self._keeper.read()
         self._credential_read = float("-inf")
         self._session: Session | None = None

@@ -7,10 +7,11 @@ new file nor a restart.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bicoastal.kit import metadata
 from bicoastal.kit.aws_cli import AwsCli, Credential
@@ -26,6 +27,9 @@ _CONNECTION: Mapping[str, str] = {
     "keepalives_interval": "2",
     "keepalives_count": "3",
 }
+
+_LOGIN = re.compile(r'"postgresql://(?P<user>[^:@/]+):(?P<password>[^:@/]+)@')
+"""What `database_url` quotes has none of these letters, nor any that `render` escapes."""
 
 
 def write_environment(config: Config, aws: AwsCli) -> Path:
@@ -49,6 +53,17 @@ def write_environment(config: Config, aws: AwsCli) -> Path:
     except OSError as error:
         raise UnavailableError(f"{target}: cannot be written: {error.strerror}.") from error
     return target
+
+
+def read_credential(file: Path) -> Credential | None:
+    """The role and password with which the application connects; None where there is no such file, or no such line."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    given = next((line.partition("=")[2] for line in lines if line.startswith("DATABASE_URL=")), "")
+    found = _LOGIN.match(given)
+    return Credential(unquote(found["user"]), unquote(found["password"])) if found else None
 
 
 def application_environment(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from bicoastal.kit.aws_cli import Credential
@@ -17,21 +16,13 @@ _FILE = "credential.json"
 
 
 class Keeper:
-    """Keeps one in a folder; without a folder it keeps nothing."""
+    """Keeps one in a folder, the one that systemd gives to the daemon's unit. Verbs read there, as root."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    @classmethod
-    def of_unit(cls, environment: Mapping[str, str] = os.environ) -> Keeper:
-        """In the folder that systemd gives to the unit (StateDirectory=)."""
-        named = environment.get("STATE_DIRECTORY", "").partition(":")[0]
-        return cls(Path(named) if named else None)
 
     def read(self) -> Credential | None:
         """What was kept; None where nothing is, or nothing that can be read."""
-        if self._folder is None:
-            return None
         try:
             data = json.loads((self._folder / _FILE).read_text(encoding="utf-8"))
             return Credential(str(data["username"]), str(data["password"]))
@@ -40,8 +31,6 @@ class Keeper:
 
     def write(self, credential: Credential) -> None:
         """Keep it, whole or not at all. A disk that takes nothing keeps nobody from working."""
-        if self._folder is None:
-            return
         fresh = self._folder / f".{_FILE}"
         text = json.dumps({"username": credential.username, "password": credential.password})
         try:

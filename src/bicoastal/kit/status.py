@@ -14,9 +14,10 @@ from typing import Any
 from bicoastal.kit import metadata
 from bicoastal.kit.aws_cli import AwsCli
 from bicoastal.kit.config import Config
-from bicoastal.kit.database import Server, Session
+from bicoastal.kit.database import Session
 from bicoastal.kit.errors import KitError
 from bicoastal.kit.observation import observe
+from bicoastal.kit.signing_in import as_kit
 from bicoastal.kit.witness import ask, resolvers
 
 _SESSIONS = """
@@ -89,8 +90,7 @@ def _gate(config: Config) -> dict[str, Any]:
 
 
 def _database(config: Config, aws: AwsCli) -> dict[str, Any]:
-    credential = aws.credential(config.database.secrets.kit, name="kit")
-    with Server.for_operator(config).connect(credential, "bicoastal kit status") as session:
+    with as_kit(config, aws, "bicoastal kit status") as session:
         seen = observe(session, config.replica_slot_prefix)
         sessions = [dict(row) for row in session.query(_SESSIONS)]
         fence = seen.fence

@@ -112,9 +112,8 @@ def switchover_state(observation: Observation, progress: Progress) -> State:
         return State.PROMOTING
     if stopped(there, switchover_epoch(observation)):
         return State.REPLAYED if progress.replayed else State.STOPPED
-    if progress.prepared:
-        return State.PREPARED
-    return _draining(here, progress)
+    found = _draining(here, progress)
+    return State.PREPARED if found is State.SERVING and progress.prepared else found
 
 
 def rejoin_state(  # noqa: PLR0911 - a line for each state

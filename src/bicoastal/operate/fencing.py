@@ -42,17 +42,14 @@ def fence_by_kit(session: Session, subject: Subject, region: str, epoch: int) ->
 def fence_from_outside(session: Session, subject: Subject, region: str, ledger: Ledger) -> str:
     """Withdraw what lets servers to the database, and the servers. Returns what was done. Raises SystemFault."""
     group = _group(session, subject, region)
-    rules = [rule for rule in _rules(session, region, group) if not _withdrawn(rule, group)]
+    rules = _standing(session, region, group)
     fleet = fleet_of(session, subject, region)
-    known = ledger.read(FENCED) or {"region": region, "group": group, "rules": [], "fleet": None}
-    known["rules"] += [rule for rule in rules if rule not in known["rules"]]
+    known = ledger.read(FENCED) or _nothing(region, group)
     if fleet is not None and fleet.most:
         known["fleet"] = known["fleet"] or {
             "name": fleet.name, "least": fleet.least, "desired": fleet.desired, "most": fleet.most,
         }  # fmt: skip
-    ledger.write(FENCED, known)
-    for rule in rules:
-        _modify(session, region, group, rule["SecurityGroupRuleId"], _closed(rule, group))
+    _withdraw(session, rules, known, ledger)
     if fleet is not None and fleet.most:
         with aws_faults(f"taking the servers of {region} away"):
             session.client("autoscaling", region).update_auto_scaling_group(
@@ -61,17 +58,38 @@ def fence_from_outside(session: Session, subject: Subject, region: str, ledger: 
     return f"{len(rules)} rules to the database in {region} were withdrawn, and its fleet was set to zero"
 
 
-def restore(session: Session, region: str, ledger: Ledger) -> str:
-    """Put back what `fence_from_outside` took; returns what was done, empty for nothing. Raises SystemFault."""
+def keep_others_away(session: Session, subject: Subject, region: str, ledger: Ledger) -> int:
+    """Withdraw what lets the other region's servers to the database, and leave the region's own; returns how many.
+
+    A database that was superseded still answers reads. Servers of the new primary's region, whose addresses list it,
+    would read old rows there as soon as their own database is away for a moment. Raises SystemFault.
+    """
+    group = _group(session, subject, region)
+    rules = [rule for rule in _standing(session, region, group) if _crosses(rule)]
+    if rules:
+        _withdraw(session, rules, ledger.read(FENCED) or _nothing(region, group), ledger)
+    return len(rules)
+
+
+def restore(session: Session, region: str, ledger: Ledger, *, crossing: bool) -> str:
+    """Put back what was taken; returns what was done, empty for nothing. Raises SystemFault.
+
+    `crossing`: what lets the other region's servers in, else what the region itself needs.
+    """
     known = ledger.read(FENCED)
     if known is None or known["region"] != region:
         return ""
     group = known["group"]
     now = {_mark(rule): rule for rule in _rules(session, region, group) if _withdrawn(rule, group)}
-    for rule in known["rules"]:
+    rules = [rule for rule in known["rules"] if _crosses(rule) is crossing]
+    for rule in rules:
         closed = now.get(_mark(rule))
         if closed is not None:
             _modify(session, region, group, closed["SecurityGroupRuleId"], _open(rule))
+    if crossing:
+        return (
+            f"{len(rules)} rules to the database in {region} let the other region's servers in again" if rules else ""
+        )
     fleet = known["fleet"]
     if fleet:
         with aws_faults(f"bringing the servers of {region} back"):
@@ -81,12 +99,26 @@ def restore(session: Session, region: str, ledger: Ledger) -> str:
                 MaxSize=fleet["most"],
                 DesiredCapacity=fleet["desired"],
             )
-    return f"{len(known['rules'])} rules to the database in {region} and its fleet are as they were"
+    return f"{len(rules)} rules to the database in {region} and its fleet are as they were" if rules or fleet else ""
 
 
 def forget(ledger: Ledger) -> None:
     """What was taken is back, and was seen to work."""
     ledger.forget(FENCED)
+
+
+def _nothing(region: str, group: str) -> dict[str, Any]:
+    """Of what was taken, at first."""
+    return {"region": region, "group": group, "rules": [], "fleet": None}
+
+
+def _withdraw(session: Session, rules: list[dict[str, Any]], known: dict[str, Any], ledger: Ledger) -> None:
+    """Noted before it is done."""
+    known["rules"] += [rule for rule in rules if rule not in known["rules"]]
+    ledger.write(FENCED, known)
+    for rule in rules:
+        group = known["group"]
+        _modify(session, known["region"], group, rule["SecurityGroupRuleId"], _closed(rule, group))
 
 
 def _group(session: Session, subject: Subject, region: str) -> str:
@@ -95,6 +127,10 @@ def _group(session: Session, subject: Subject, region: str) -> str:
     if not group:
         raise BicoastalError(f"{subject.stack('network')} in {region} names no group of the database")
     return group
+
+
+def _standing(session: Session, region: str, group: str) -> list[dict[str, Any]]:
+    return [rule for rule in _rules(session, region, group) if not _withdrawn(rule, group)]
 
 
 def _rules(session: Session, region: str, group: str) -> list[dict[str, Any]]:
@@ -112,6 +148,11 @@ def _read(rule: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: rule[name] for name in ("SecurityGroupRuleId", *_PLAIN, "CidrIpv4") if rule.get(name) is not None}
     referenced = (rule.get("ReferencedGroupInfo") or {}).get("GroupId")
     return {**found, "ReferencedGroupId": referenced} if referenced else found
+
+
+def _crosses(rule: Mapping[str, Any]) -> bool:
+    """Within a region groups are named; a group of the other one cannot be, its addresses are."""
+    return "CidrIpv4" in rule
 
 
 def _withdrawn(rule: Mapping[str, Any], group: str) -> bool:

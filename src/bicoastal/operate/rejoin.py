@@ -137,7 +137,7 @@ class Rejoin(Walk):
             self._note(f"there is no database in {there.region} any more: nothing to fence, nothing to list")
             self._progress = replace(self._progress, fenced=True, listed=True)
             return
-        said = fencing.restore(self._session, there.region, self._ledger)
+        said = fencing.restore(self._session, there.region, self._ledger, crossing=False)
         if said:
             self._tell(said)
         parameters = {"Epoch": str(self._epoch()), "Reason": fencing.SUPERSEDED}
@@ -222,7 +222,13 @@ class Rejoin(Walk):
                 return
 
     def _refresh(self, seen: Observation) -> None:
-        """Everything that names a database, in both regions at once; a group's own rules replace its servers."""
+        """Everything that names a database, in both regions at once; a group's own rules replace its servers.
+
+        The new ones may ask the other region's database again: until now it was the former primary.
+        """
+        said = fencing.restore(self._session, self._there.region, self._ledger, crossing=True)
+        if said:
+            self._tell(said)
         moves: dict[str, Callable[[], None]] = {}
         for side, other in ((seen.here, seen.there), (seen.there, seen.here)):
             wanted: dict[str, dict[str, str]] = {}

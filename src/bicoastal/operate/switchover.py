@@ -24,6 +24,7 @@ from bicoastal.operate.decide import (
     switchover_state,
 )
 from bicoastal.operate.failover import DRAIN_S
+from bicoastal.operate.fencing import keep_others_away
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.ledger import PROMOTED, Ledger
 from bicoastal.operate.observe import observe_both
@@ -55,6 +56,7 @@ class Switchover(Walk):
         """`drain_s`: how long reads in the region may take to finish, by the kit's clocks."""
         super().__init__(session, subject, region=region, journal=journal, tell=tell)
         self._drain_s = drain_s
+        self._ledger = Ledger(session, region, journal.bucket)
         self._there = Side(subject.other(region), answered=False)
         self._proposal: Proposal | None = None
         self.replay_s = REPLAY_S
@@ -126,6 +128,8 @@ class Switchover(Walk):
         match transition.step:
             case Step.PROMOTE:
                 self._acts.promote(self._proposal or self._acts.prepare_promotion(here))
+                # Beside the pause; once more where nothing waits, for one that was killed.
+                self._beside("keep servers off the former primary", self._keep_off)
             case Step.AWAIT_PROMOTION:
                 self._acts.await_promotion(here)
             case Step.RAISE_EPOCH:
@@ -138,6 +142,7 @@ class Switchover(Walk):
                     self._acts.prove_writes(here)
                 self._here = self._set_gate(here, Gate.OPEN)
             case Step.LATCH_SWITCH:
+                self._keep_off()
                 body = f"on:{self._epoch()};"
                 self._acts.set_switch(here, body)
                 self._here = replace(here, switch=body)
@@ -155,7 +160,13 @@ class Switchover(Walk):
     def _note_lossless(self) -> None:
         """For a rejoin: there will be nothing that only the former primary has."""
         document = {"region": self._region, "epoch": self._epoch(), "lossless": True, "at": time.time()}
-        Ledger(self._session, self._region, self._journal.bucket).write(PROMOTED, document)
+        self._ledger.write(PROMOTED, document)
+
+    def _keep_off(self) -> str:
+        """Servers here would read in the former primary, and old rows, whenever their own database is away."""
+        there = self._there.region
+        rules = keep_others_away(self._session, self._subject, there, self._ledger)
+        return f"servers of {self._region} are kept off the former primary in {there}" if rules else ""
 
     # The steps that wait.
 

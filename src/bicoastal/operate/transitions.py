@@ -7,7 +7,7 @@ is, is decided from an observation alone (`decide`), so that an operation that w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -223,21 +223,22 @@ FAILOVER: tuple[Transition, ...] = (
 )
 
 SWITCHOVER: tuple[Transition, ...] = (
-    _CLOSE_GATE,
+    Transition(
+        State.SERVING,
+        Step.PREPARE,
+        State.PREPARED,
+        "The change that promotes is made and read while everybody is served: what it takes would be part of their "
+        "pause.",
+    ),
+    replace(_CLOSE_GATE, state=State.PREPARED),
     Transition(
         State.DRAINING,
         Step.AWAIT_READERS,
         State.DRAINED,
-        "Reads that had begun may finish; nobody's write waits for them yet.",
+        "Reads that had begun may finish; in the other region reads and writes go on.",
     ),
     Transition(
         State.DRAINED,
-        Step.PREPARE,
-        State.PREPARED,
-        "The change that promotes is made and read while writes go on: what it takes would be part of their pause.",
-    ),
-    Transition(
-        State.PREPARED,
         Step.STOP_WRITES,
         State.STOPPED,
         "The primary is fenced in the next epoch, and every session that could still finish a write is ended.",
@@ -276,7 +277,8 @@ SWITCHOVER: tuple[Transition, ...] = (
         State.OPEN,
         Step.LATCH_SWITCH,
         State.ANNOUNCED,
-        "Users of the other region come here: its database follows nobody now, and what it shows grows old.",
+        "Users of the other region come here: its database follows nobody now, and what it shows grows old. Servers "
+        "here, whose addresses list it, are kept off it.",
         reversible=False,
     ),
     Transition(
@@ -335,8 +337,8 @@ REJOIN: tuple[Transition, ...] = (
         State.STREAMING,
         Step.REFRESH_FLEETS,
         State.REFRESHED,
-        "Servers of both regions are replaced, batch by batch, by such as know the new generation's name; backup and "
-        "monitoring follow it.",
+        "Servers of both regions are replaced, batch by batch, by such as know the new generation's name, and reach it "
+        "from both; backup and monitoring follow it.",
         reversible=False,
     ),
     Transition(

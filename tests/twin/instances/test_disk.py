@@ -126,11 +126,11 @@ def test_the_kits_intervals_follow_the_pace_but_not_below_what_is_of_use() -> No
         "signal": {"stack": "s", "resource": "Fleet", "deadline_s": 420},
         "intervals": {"isolation": 30},
     }
-    real = local_settings(given, listen="127.16.1.1", resolver="127.16.0.2:10053", pace=REAL)
-    assert real["intervals"]["isolation"] == 30
+    real = local_settings(given, state=Path("/there"), listen="127.16.1.1", resolver="127.16.0.2:10053", pace=REAL)
+    assert (real["state"], real["intervals"]["isolation"]) == ("/there", 30)
     assert real["intervals"]["tick"] == 1
     assert real["signal"] == {"deadline_s": 420}
-    fast = local_settings(given, listen="127.16.1.1", resolver="127.16.0.2:10053", pace=FAST)
+    fast = local_settings(given, state=Path("/there"), listen="127.16.1.1", resolver="127.16.0.2:10053", pace=FAST)
     assert fast["intervals"]["isolation"] == 30 / FAST.factor
     assert fast["intervals"]["tick"] == 0.1
     assert fast["application"] == {"health_timeout_s": 4 / FAST.factor}, "as the load balancer's own"

@@ -26,6 +26,8 @@ from .settings import Settings
 WRITE_DEADLINE_S = 5.0
 READ_DEADLINE_S = 5.0
 _CONNECTION_WAIT_S = 2.5
+_ATTEMPT_S = 0.25
+"""Between two attempts to find a writer that is away: while the primary moves, this is what its users wait longer."""
 _WRITABLE_FOR_S = 1.0
 """How long an answer about the writer is believed before it is asked for again, beside the requests."""
 _NEVER = float("-inf")
@@ -197,9 +199,9 @@ def _pool(url: str, name: str) -> AsyncConnectionPool[Session]:
         min_size=1,
         max_size=8,
         open=False,
-        timeout=_CONNECTION_WAIT_S,
-        # Give up soon and begin anew with the next request: the pauses between attempts double.
-        reconnect_timeout=1.0,
+        timeout=_ATTEMPT_S,
+        # The pool's own pauses between attempts begin with a second, and double: whoever waits asks again instead.
+        reconnect_timeout=0.0,
         # A connection that went to the other region because ours was away comes home after this.
         max_lifetime=300,
         kwargs={"autocommit": True, "application_name": name, "options": "-c statement_timeout=4000"},
@@ -207,8 +209,15 @@ def _pool(url: str, name: str) -> AsyncConnectionPool[Session]:
 
 
 async def _once(pool: AsyncConnectionPool[Session], work: Callable[[Session], Awaitable[Result]]) -> Result:
-    async with pool.connection() as session:
-        return await work(session)
+    """On a connection of the pool, asked for again and again: each time the pool may begin to make one."""
+    until = time.monotonic() + _CONNECTION_WAIT_S
+    while True:
+        try:
+            async with pool.connection() as session:
+                return await work(session)
+        except PoolTimeout:
+            if time.monotonic() >= until:
+                raise
 
 
 async def _find(session: Session, order_id: UUID) -> Order | None:

@@ -23,6 +23,7 @@ AGENT_KEPT = "/opt/aws/amazon-cloudwatch-agent/etc/configuration"
 """Holds the path of the agent's configuration, for later boots."""
 _BOOTED = "/var/lib/cloud/instance/boot-finished"
 _KIT_CONFIGURATION = "kit.json"
+_KIT_STATE = "/var/lib/bicoastal-kit"
 _COMMAND_S = 600.0
 
 
@@ -122,6 +123,7 @@ class Boot:
                 ground = self._ground
                 settings = local_settings(
                     json.loads(file.content),
+                    state=self._disk.below(_KIT_STATE),
                     listen=self._machine.address,
                     resolver=f"{ground.addresses.of(resolver_name(self._machine.region))}:{reachable_port(53)}",
                     pace=ground.pace,

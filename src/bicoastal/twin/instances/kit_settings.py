@@ -7,6 +7,7 @@ it can be. `docs/kit.md` describes the keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bicoastal.twin.pace import Pace
@@ -26,14 +27,20 @@ _HEALTH_S = 0.1
 _SHORTEST_DEADLINE_S = 30.0
 
 
-def local_settings(configuration: Mapping[str, Any], *, listen: str, resolver: str, pace: Pace) -> dict[str, Any]:
-    """The content of the file for an instance that has this address, and this resolver (`ADDRESS:PORT`)."""
+def local_settings(
+    configuration: Mapping[str, Any], *, state: Path, listen: str, resolver: str, pace: Pace
+) -> dict[str, Any]:
+    """The content of the file for an instance whose kit has this folder, this address, and this resolver.
+
+    The last as `ADDRESS:PORT`.
+    """
     given: Mapping[str, Any] = configuration.get("intervals") or {}
     intervals = {
         name: max(pace.seconds(float(given.get(name) or default)), least)
         for name, (default, least) in _INTERVALS.items()
     }
     found: dict[str, Any] = {
+        "state": str(state),
         "listen": listen,
         "metrics": {"host": listen, "port": int((configuration.get("metrics") or {}).get("port") or STATSD_PORT)},
         "witness": {"resolvers": [resolver]},
