@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.kit.conftest import Launch
@@ -50,6 +53,24 @@ def test_an_operator_does_not_wait_for_secrets_that_are_here(home: Instance) -> 
     assert home.answer("probe")["writes"] is True
     assert home.answer("status")["database"]["role"] == "primary"
     assert [call.split()[3] for call in home.aws.calls[asked:]] == ["app", "kit"]
+
+
+def test_a_replica_is_unfenced_as_soon_as_it_is_promoted_and_no_other(
+    pair: Pair, home: Instance, launch: Launch
+) -> None:
+    away = launch(pair.replica, region="us-west-2")
+    home.answer("fence", "--epoch", "2", "--reason", "a test")
+    refused = away.kit("unfence", "--epoch", "2")
+    assert (refused.returncode, "is a replica" in refused.stderr) == (1, True)
+    sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+    before = pair.replica.query(sessions)[0][0]
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(away.answer, "unfence", "--epoch", "2")
+        # The count contains the looks of this test itself.
+        looks = itertools.count(2)
+        wait_until("the kit has looked", lambda: pair.replica.query(sessions)[0][0] > before + next(looks))
+        pair.replica.promote()
+        assert asked.result(30)["writes"] is True
 
 
 def test_rows_that_only_the_former_primary_has(pair: Pair, home: Instance, launch: Launch) -> None:

@@ -27,6 +27,10 @@ REFUSED = 1
 _AGAIN_S = 0.3
 _LOOK_S = 0.02
 _NAME = "drill-operator"
+_DEPLOYS = ("deploy", "plan", "destroy")
+RIGHTS = ("operator", "rejoin", "restorer", "failover-tags")
+"""Of the deployment's own policies in each region, what an operator has; the last one only where the spec has such
+tags."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Command:
 
 
 class Operator:
-    """One for a drill."""
+    """One for a drill. He operates with the rights that the deployment's policies give, and deploys with all."""
 
     def __init__(self, stage: Stage, region: str, credentials: Mapping[str, str] | None = None) -> None:
         """Signs in by a region: that of the survivor, whose endpoints work (design D18). Raises SystemFault.
@@ -73,6 +77,7 @@ class Operator:
         name = f"{_NAME}-{secrets.token_hex(4)}"
         self._state = stage.folder / name
         self._credentials = {**surroundings(stage, region), **(credentials or _user(stage, name))}
+        self._deployer: Mapping[str, str] = {} if credentials else _user(stage, f"{name}-deploys", everything=True)
         self.commands: list[Command] = []
 
     @property
@@ -98,7 +103,7 @@ class Operator:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bicoastal.cli", *words, "--spec", str(spec or self._stage.script.spec)],
-                env=self._environment(),
+                env={**self._environment(), **(self._deployer if words[0] in _DEPLOYS else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -182,15 +187,23 @@ def surroundings(stage: Stage, region: str) -> dict[str, str]:
     }
 
 
-def _user(stage: Stage, name: str) -> Mapping[str, str]:
+def _user(stage: Stage, name: str, *, everything: bool = False) -> Mapping[str, str]:
     """Credentials of an IAM user, made while IAM's control plane is there: nobody makes any in an incident."""
     client = stage.session.client("iam", "us-east-1")
-    everything = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    }
     with aws_faults("making the operator's credentials"):
         client.create_user(UserName=name)
-        client.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
+        if everything:
+            document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+            client.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(document))
+        else:
+            for arn in _rights(client, stage):
+                client.attach_user_policy(UserName=name, PolicyArn=arn)
         key = client.create_access_key(UserName=name)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def _rights(client: Any, stage: Stage) -> Sequence[str]:
+    script = stage.script
+    wanted = {f"{script.name}-{right}-{region}" for right in RIGHTS for region in (script.home, script.standby)}
+    pages = client.get_paginator("list_policies").paginate(Scope="Local")
+    return [policy["Arn"] for page in pages for policy in page["Policies"] if policy["PolicyName"] in wanted]

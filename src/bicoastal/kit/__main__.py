@@ -113,7 +113,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "status": (_status, "print what is known here, as JSON"),
     "bootstrap": (_bootstrap, "make the database ready, then run the release command"),
     "fence": (_fence, "stop writes on the local primary"),
-    "unfence": (_unfence, "take writes again on the local primary, in a higher epoch"),
+    "unfence": (_unfence, "take writes again on the local primary, or as soon as it is one, in a higher epoch"),
     "probe": (_probe, "write one row as the application and read it back"),
     "diverged": (_diverged, "list rows that a database promoted from this one never got"),
     "census": (_census, "count a restored database's rows, beside those of the local one"),

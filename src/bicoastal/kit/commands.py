@@ -20,6 +20,8 @@ _EXPEL_DEADLINE_S = 30.0
 _EPOCH_REFUSED = "BC001"
 _RECEIVED_WITHIN_S = 2.0
 _LOOK_S = 0.01
+_PROMOTED_WITHIN_S = 5.0
+_ATTEMPT_S = 0.05
 _RECEIVED = """
 SELECT coalesce(bool_or(r.flush_lsn >= CAST(:lsn AS pg_lsn)), false) AS received
 FROM pg_stat_replication r JOIN pg_replication_slots p ON p.active_pid = r.pid WHERE starts_with(p.slot_name, :prefix)
@@ -50,11 +52,12 @@ def fence(config: Config, aws: AwsCli, epoch: int, reason: str) -> dict[str, obj
 
 
 def unfence(config: Config, aws: AwsCli, epoch: int) -> dict[str, object]:
-    """Lift the fence, raise the epoch, and prove that the application can write.
+    """Lift the fence, raise the epoch, and prove that the application can write, once a promotion has ended.
 
-    One command, for an operator waits between two. Raises RefusedError for an epoch that is too low.
+    One command, for an operator waits between two, and writers between a promotion and this. Raises RefusedError for an
+    epoch that is too low, and for a database that is a replica and stays one.
     """
-    with _primary(config, aws) as session:
+    with _promoted(config, aws) as session:
         try:
             said = session.one("SELECT bicoastal.unfence(:epoch) AS said", epoch=epoch)["said"]
         except DatabaseError as error:
@@ -91,6 +94,18 @@ def _received(session: Session, config: Config, lsn: str) -> bool:
         if row["received"] or time.monotonic() > deadline:
             return bool(row["received"])
         time.sleep(_LOOK_S)
+
+
+def _promoted(config: Config, aws: AwsCli) -> Session:
+    """A session on what is a primary, or becomes one in a moment: it restarts, and then takes connections."""
+    deadline = time.monotonic() + _PROMOTED_WITHIN_S
+    while True:
+        try:
+            return _primary(config, aws)
+        except (DatabaseError, RefusedError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_ATTEMPT_S)
 
 
 def _primary(config: Config, aws: AwsCli) -> Session:

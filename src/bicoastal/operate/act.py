@@ -5,6 +5,7 @@ None of them decides whether it should be done.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.aws.waiting import Waiter
-from bicoastal.core.errors import Refused, SystemFault
-from bicoastal.operate import kit
+from bicoastal.core.errors import BicoastalError, Refused, SystemFault
+from bicoastal.operate import beside, kit
 from bicoastal.operate.observe import APPLICATION, GATE, LISTENER, RULE, fleet_of, instance_of
 from bicoastal.operate.sight import Gate, Side
 from bicoastal.operate.subject import Subject
@@ -117,6 +118,29 @@ class Acts:
     def raise_epoch(self, here: Side, epoch: int) -> Mapping[str, Any]:
         """Have the kit write the epoch, lift the fence and write a row, as soon as it reaches the new primary."""
         return self.insist(here.region, f"raising the epoch in {here.region}", "unfence", {"Epoch": str(epoch)})
+
+    def raise_epoch_when_promoted(self, here: Side, epoch: int) -> Callable[[], bool]:
+        """Ask the kit now, while the promotion goes on: it waits for the end of it for a moment.
+
+        Returns what waits for its answer, and says whether it was done. A promotion that takes longer is awaited first.
+        """
+        done: list[bool] = []
+
+        def ask() -> None:
+            instances = here.fleet.in_service if here.fleet is not None else ()
+            with contextlib.suppress(BicoastalError):
+                kit.run_verb(
+                    self.session, self.subject, here.region, instances, "unfence", parameters={"Epoch": str(epoch)}
+                )
+                done.append(True)
+
+        thread = beside.start("raise the epoch", ask)
+
+        def answered() -> bool:
+            thread.join(KIT_S)
+            return bool(done)
+
+        return answered
 
     def prove_writes(self, here: Side) -> float:
         """Have the kit write a row as the application does; returns the seconds that it took."""

@@ -8,6 +8,7 @@ in, it goes back instead.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from bicoastal.aws.session import Session
@@ -59,6 +60,8 @@ class Switchover(Walk):
         self._ledger = Ledger(session, region, journal.bucket)
         self._there = Side(subject.other(region), answered=False)
         self._proposal: Proposal | None = None
+        self._raised: Callable[[], bool] = lambda: False
+        """Whether the kit has answered that the epoch is raised; waits for it where it was asked."""
         self.replay_s = REPLAY_S
         self.pause: tuple[float, float] | None = None
         """When writes were stopped and when they were seen to work again, in seconds since the epoch."""
@@ -128,12 +131,14 @@ class Switchover(Walk):
         match transition.step:
             case Step.PROMOTE:
                 self._acts.promote(self._proposal or self._acts.prepare_promotion(here))
+                self._raised = self._acts.raise_epoch_when_promoted(here, self._epoch())
                 # Beside the pause; once more where nothing waits, for one that was killed.
                 self._beside("keep servers off the former primary", self._keep_off)
             case Step.AWAIT_PROMOTION:
                 self._acts.await_promotion(here)
             case Step.RAISE_EPOCH:
-                self._acts.raise_epoch(here, self._epoch())
+                if not self._raised():
+                    self._acts.raise_epoch(here, self._epoch())
                 self._progress = replace(self._progress, proven=True)
                 if self.pause is not None:
                     self.pause = (self.pause[0], time.time())
