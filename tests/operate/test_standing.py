@@ -25,9 +25,15 @@ def test_a_region_that_answers_nothing_is_said_so_and_nothing_is_made_up(
     kits.lost.add(EAST)
     try:
         standing = stand(session, subject, 20)
+        kits.status[WEST] = "backing-up"
+        stopped = stand(session, subject, 20)
     finally:
         kits.lost.clear()
+        kits.status.clear()
     assert not standing.protected
+    assert standing.primary == EAST, "whoever is left follows it"
+    assert [why for why in standing.why if EAST in why] == list(standing.why)
+    assert [stop.partition(":")[0] for stop in stopped.stops if stop not in standing.stops] == ["backup"]
     data = standing_data(standing)
     assert data["regions"][EAST] == {
         "answered": False,

@@ -14,7 +14,7 @@ LONGEST_S = 5.0
 class Waiter:
     """Iterates once for each look; raises SystemFault, saying what was waited for, when the deadline has passed.
 
-    The pause is a tenth of the time waited so far, within 0.1 s and 5 s: what ends in a second is seen in time, and
+    The pause is a tenth of the time waited so far, within `first_s` and 5 s: what ends in a second is seen in time, and
     what takes twenty minutes is not asked for a thousand times.
     """
 
@@ -23,11 +23,13 @@ class Waiter:
         deadline_s: float,
         what: str,
         *,
+        first_s: float = FIRST_S,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._deadline_s = deadline_s
         self._what = what
+        self._first_s = first_s
         self._clock = clock
         self._sleep = sleep
 
@@ -43,4 +45,4 @@ class Waiter:
                     f"{self._what}: still not done after {self._deadline_s:.0f} s.\n"
                     "    -> Run the same command again: it carries on from what it finds."
                 )
-            self._sleep(min(max(waited / 10, FIRST_S), LONGEST_S, self._deadline_s - waited))
+            self._sleep(min(max(waited / 10, self._first_s), LONGEST_S, self._deadline_s - waited))

@@ -75,5 +75,5 @@ def _loss(run: Run, entries: Sequence[Entry]) -> Loss | None:
 
 def _calls(run: Run, fault: float) -> list[Call]:
     ended = run.failover.ended if run.failover is not None else run.served_until
-    found = of_operator(run.stage.calls(), [run.operator.access_key_id])
+    found = of_operator(run.stage.calls(), run.operator.access_key_ids)
     return [call for call in found if fault <= call.began <= ended]

@@ -28,9 +28,9 @@ _AGAIN_S = 0.3
 _LOOK_S = 0.02
 _NAME = "drill-operator"
 _DEPLOYS = ("deploy", "plan", "destroy")
-RIGHTS = ("operator", "rejoin", "restorer", "failover-tags")
-"""Of the deployment's own policies in each region, what an operator has; the last one only where the spec has such
-tags."""
+TAGGING = "failover-tags"
+RIGHTS = ("operator", "rejoin", "restorer", TAGGING)
+"""Of the deployment's own policies in each region, what an operator has; the last one where the spec has such tags."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Operator:
         self.commands: list[Command] = []
 
     @property
-    def access_key_id(self) -> str:
-        """The gateway knows him by it."""
-        return self._credentials["AWS_ACCESS_KEY_ID"]
+    def access_key_ids(self) -> tuple[str, ...]:
+        """The gateway knows him by them."""
+        return tuple(keys["AWS_ACCESS_KEY_ID"] for keys in (self._credentials, self._deployer) if keys)
 
     def signs_in_by(self, region: str) -> None:
         """From now on, with the same credentials: another region is the survivor."""
@@ -203,7 +203,13 @@ def _user(stage: Stage, name: str, *, everything: bool = False) -> Mapping[str, 
 
 
 def _rights(client: Any, stage: Stage) -> Sequence[str]:
+    """ARNs of the policies. Raises SystemFault where the deployment lacks one that every spec has."""
     script = stage.script
-    wanted = {f"{script.name}-{right}-{region}" for right in RIGHTS for region in (script.home, script.standby)}
+    regions = (script.home, script.standby)
+    wanted = {f"{script.name}-{right}-{region}" for right in RIGHTS for region in regions}
     pages = client.get_paginator("list_policies").paginate(Scope="Local")
-    return [policy["Arn"] for page in pages for policy in page["Policies"] if policy["PolicyName"] in wanted]
+    found = {policy["PolicyName"]: policy["Arn"] for page in pages for policy in page["Policies"]}
+    lacking = {name for name in wanted - set(found) if f"-{TAGGING}-" not in name}
+    if lacking:
+        raise SystemFault(f"the deployment has no policies for operators: {', '.join(sorted(lacking))}")
+    return [found[name] for name in sorted(wanted & set(found))]

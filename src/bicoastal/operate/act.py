@@ -29,6 +29,7 @@ PROMOTION_S = 3600.0
 """RDS says minutes; a large database may take longer to replay and restart."""
 KIT_S = 300.0
 """Until an instance's kit reaches the new primary again."""
+_LOOK_S = 0.05
 _AGAIN = "Mend what its first failure names, then run the same command again: it goes on from there."
 _MEND = f"Nothing was rolled back. {_AGAIN}"
 Note = Callable[[str], None]
@@ -107,7 +108,7 @@ class Acts:
         """Until the instance stands alone, whoever promotes it. Raises StackFailed where CloudFormation gave up."""
         stack = here.stacks["database"]
         identifier = here.instance.identifier if here.instance is not None else ""
-        for _ in Waiter(PROMOTION_S, f"waiting for {identifier} in {self.region} to stand alone"):
+        for _ in Waiter(PROMOTION_S, f"waiting for {identifier} in {self.region} to stand alone", first_s=_LOOK_S):
             found = instance_of(self.session, identifier, self.region)
             if found is not None and not found.source:
                 return

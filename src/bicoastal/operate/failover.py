@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bicoastal.aws.faults import aws_faults
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
 from bicoastal.operate import fencing, tags
-from bicoastal.operate.decide import Doubt, Objection, lag_at_last_contact, objections, primary, state_of, target_epoch
+from bicoastal.operate.decide import Doubt, Objection, objections, primary, state_of, target_epoch
 from bicoastal.operate.journal import Journal
+from bicoastal.operate.lag import lag_of, streams
 from bicoastal.operate.ledger import PROMOTED, Ledger
 from bicoastal.operate.observe import Watcher
 from bicoastal.operate.sight import Gate, Observation
@@ -34,8 +34,6 @@ WITNESSED_S = 60.0
 """After the switch is latched a primary that is alive reads it: three probes of 10 s, a TTL of 10 s, and a margin."""
 _NEAR_S = 1.5
 _RETRY_S = 2.0
-_SERIES_MINUTES = 5
-"""Before the last heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -180,28 +178,13 @@ class Failover(Walk):
         return ""
 
     def _lag(self) -> float | None:
-        """How far the replica was behind at its last contact, by the kit's own figures in this region."""
-        kit = self._here.kit
-        if kit is not None and kit.receiver == "streaming" and kit.heartbeat_age_s is not None:
-            # A way that says nothing any more is given up by PostgreSQL after a minute: until then it counts as one.
-            return max(kit.heartbeat_age_s - (kit.last_contact_s or 0.0), 0.0)
-        if self._known_lag_s is not None or kit is None or kit.beat_at is None:
+        """At its last contact: once that is over, it does not change any more."""
+        if self._known_lag_s is not None and not streams(self._here):
             return self._known_lag_s
-        try:
-            with aws_faults(f"reading the heartbeat's age in {self._region}"):
-                answer = self._session.client("cloudwatch", self._region).get_metric_data(
-                    MetricDataQueries=[_heartbeat(self._subject)],
-                    # Somebody may have thought for hours before he typed it.
-                    StartTime=kit.beat_at - 60 * _SERIES_MINUTES,
-                    EndTime=time.time(),
-                    ScanBy="TimestampAscending",
-                )
-        except BicoastalError:
-            return None
-        found = answer["MetricDataResults"][0]
-        ages = [(at.timestamp(), age) for at, age in zip(found["Timestamps"], found["Values"], strict=True)]
-        self._known_lag_s = lag_at_last_contact(ages, kit.beat_at)
-        return self._known_lag_s
+        found = lag_of(self._session, self._subject, self._here)
+        if not streams(self._here):
+            self._known_lag_s = found
+        return found
 
     # The steps that wait.
 
@@ -322,12 +305,3 @@ class Failover(Walk):
 
 _BESIDE = (State.SWITCHED, State.CUT_OFF, State.PROMOTING, State.PROMOTED, State.WRITABLE, State.OPEN, State.RECORDED)
 """States in which an operation that goes on finds the switch latched: whoever is superseded may be fenced."""
-
-
-def _heartbeat(subject: Subject) -> dict[str, object]:
-    metric = {
-        "Namespace": f"Bicoastal/{subject.prefix}",
-        "MetricName": "HeartbeatAge",
-        "Dimensions": [{"Name": "AutoScalingGroupName", "Value": f"{subject.prefix}-fleet"}],
-    }
-    return {"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Minimum"}}

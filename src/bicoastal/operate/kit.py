@@ -16,6 +16,8 @@ from bicoastal.operate.subject import Subject
 
 STATUS_S = 20.0
 VERB_S = 90.0
+_LOOK_S = 0.04
+"""Between the first looks for an answer: a switchover's writers wait for three of them."""
 UNREACHABLE = "unreachable"
 """The role of a database that the kit does not reach."""
 _DONE = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "Undeliverable", "Terminated"})
@@ -107,7 +109,7 @@ def _run_on(  # noqa: PLR0917 - all of them say where and what
 
 def _follow(client: Any, command: str, instance: str, doing: str, within_s: float) -> Mapping[str, Any]:
     try:
-        for _ in Waiter(within_s, doing):
+        for _ in Waiter(within_s, doing, first_s=_LOOK_S):
             try:
                 with aws_faults(doing):
                     answer: Mapping[str, Any] = client.get_command_invocation(CommandId=command, InstanceId=instance)

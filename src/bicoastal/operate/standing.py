@@ -17,6 +17,7 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.operate import beside
 from bicoastal.operate.access import Armed, armed_in
 from bicoastal.operate.decide import Doubt, objections
+from bicoastal.operate.lag import lag_of
 from bicoastal.operate.observe import observe_side
 from bicoastal.operate.sight import SWITCH_OFF, Observation, Side
 from bicoastal.operate.subject import Subject
@@ -33,6 +34,8 @@ class Region:
     backup_unknown: str = ""
     armed: tuple[Armed, ...] | None = None
     """Instances that responders may open a session to now; None: unknown."""
+    lag_s: float | None = None
+    """Of its replica behind the primary, now or at their last contact; None: it has none, or it is not known."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ def _region(session: Session, subject: Subject, region: str) -> Region:
         }
     )
     at, unknown = answers["backup"]
-    return Region(answers["side"], at, unknown, answers["armed"])
+    side: Side = answers["side"]
+    lag_s = lag_of(session, subject, side) if side.role == "replica" else None
+    return Region(side, at, unknown, answers["armed"], lag_s)
 
 
 def judged(subject: Subject, regions: Mapping[str, Region], seconds: float = 0.0) -> Standing:
@@ -90,6 +95,10 @@ def judged(subject: Subject, regions: Mapping[str, Region], seconds: float = 0.0
     writers = [name for name, side in sides.items() if side.kit and side.kit.role == "primary" and not side.kit.fence]
     known = [name for name, side in sides.items() if side.role == "primary"]
     primary = writers[0] if len(writers) == 1 else known[0] if not writers and len(known) == 1 else ""
+    silent = [name for name, side in sides.items() if not side.answered]
+    if not primary and len(silent) == 1 and sides[subject.other(silent[0])].role == "replica":
+        # Whoever is left follows it.
+        primary = silent[0]
     why = [f"{name} does not answer: {side.why}" for name, side in sides.items() if not side.answered]
     if len(writers) > 1:
         why.append(f"databases take writes in {' and in '.join(writers)}")
@@ -97,11 +106,14 @@ def judged(subject: Subject, regions: Mapping[str, Region], seconds: float = 0.0
         return Standing(regions, "", False, (*why, "which region has the primary is not clear"), (), seconds)
     here, there = sides[primary], sides[subject.other(primary)]
     why += _unprotected(here, there)
-    return Standing(regions, primary, not why, tuple(why), _stops(subject, there, here), seconds)
+    lag_s = regions[there.region].lag_s
+    return Standing(regions, primary, not why, tuple(why), _stops(subject, there, here, lag_s), seconds)
 
 
 def _unprotected(here: Side, there: Side) -> list[str]:
-    why = []
+    why: list[str] = []
+    if not here.answered:
+        return why
     if here.kit is None or here.kit.fence is not None:
         why.append(
             f"the primary in {here.region} is fenced ({here.kit.fence})"
@@ -121,14 +133,13 @@ def _on(side: Side) -> bool:
     return side.answered and side.switch not in ("", SWITCH_OFF)
 
 
-def _stops(subject: Subject, standby: Side, primary: Side) -> tuple[str, ...]:
+def _stops(subject: Subject, standby: Side, primary: Side, lag_s: float | None) -> tuple[str, ...]:
     """What the guard would say if the primary were lost now: that it is alive would be over."""
     if not standby.answered:
         return (f"{standby.region} does not answer",)
     if standby.alone:
         return (f"{standby.region} has no replica",)
-    age = standby.kit.heartbeat_age_s if standby.kit is not None else None
-    found = objections(Observation(standby, primary, time.time()), lag_s=age, budget_s=subject.rpo_s)
+    found = objections(Observation(standby, primary, time.time()), lag_s=lag_s, budget_s=subject.rpo_s)
     # Reads are drained first; that some go on now stops nothing.
     later = {Doubt.HOME_ALIVE, *([Doubt.READS] if standby.kit is not None else [])}
     return tuple(f"{item.doubt}: {item.text}" for item in found if item.doubt not in later)

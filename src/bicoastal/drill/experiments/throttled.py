@@ -79,7 +79,7 @@ def _lose(run: Run) -> None:
 def _answer_well(run: Run) -> None:
     """Calls that met a fault are counted first."""
     record = [seen for seen in run.stage.calls() if seen["at"] >= run.notes["throttled_from"]]
-    calls = of_operator(record, [run.operator.access_key_id])
+    calls = of_operator(record, run.operator.access_key_ids)
     run.notes["calls"] = len(calls)
     run.notes["calls_that_met_a_fault"] = sum(call.outcome in _MET for call in calls)
     run.stage.twin.faults.fail_api()

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError
 from bicoastal.operate import kit
+from bicoastal.operate.lag import lag_of
 from bicoastal.operate.sight import Gate, Kit, Side
 from bicoastal.operate.standing import Region, Standing, judged, newest_backup
 from bicoastal.operate.subject import Subject
@@ -92,6 +93,7 @@ class Watcher:
         self._grounds: dict[str, Ground] = {}
         self._looks: dict[str, Look] = {}
         self._kits: dict[str, tuple[Kit | None, str]] = {}
+        self._lags: dict[str, float | None] = {}
         self._defined = Definitions({}, {})
         self._defined_at = 0.0
         self._backups: dict[str, tuple[datetime | None, str, float]] = {}
@@ -249,6 +251,8 @@ class Watcher:
         except BicoastalError as error:
             found, why = None, str(error).splitlines()[0]
         self._kits[region] = (found, why)
+        side = self._side(region)
+        self._lags[region] = lag_of(self._session, self._subject, side) if side.role == "replica" else None
         self._tell.put(f"kit/{region}", {"kit": found, "why": why, "at": time.time()})
         self._judge()
 
@@ -318,7 +322,9 @@ class Watcher:
         if any(region not in self._looks for region in regions):
             return
         with self._lock:
-            standing = judged(self._subject, {region: Region(self._side(region)) for region in regions})
+            standing = judged(
+                self._subject, {region: Region(self._side(region), lag_s=self._lags.get(region)) for region in regions}
+            )
             before, self._standing = self._standing, standing
         # Without a kit's answer whether it is protected is not known: that is no reason to say that it is not.
         unasked = [region for region in regions if self._looks[region].coast.answered and not self._kit_of(region)]
