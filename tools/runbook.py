@@ -12,14 +12,19 @@ import re
 from pathlib import Path
 
 from bicoastal.operate.transitions import TABLES, Operation, Step, Transition
-from tools.runbook_deeds import CLOSE_ACCESS, DEEDS, FUNCTIONS, IN_REGION, OPEN_ACCESS, TOP, Deed
+from tools.runbook_deeds import CLOSE_ACCESS, DEEDS, IN_REGION, OPEN_ACCESS, Deed
 
+_FUNCTIONS = Path(__file__).with_name("runbook.sh")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "runbook.md"
+IN_REGION_TITLE, BREAK_GLASS_TITLE = "In-region failover", "Break-glass access"
 _HEAD = """\
 # Runbook: the same by hand
-Written by `python -m tools.runbook` from `src/bicoastal/operate/transitions.py`: a test holds this page to it, and
-another one runs the failover's lines against a running deployment on one machine. It has never been run against an
-AWS account.
+Written by `python -m tools.runbook` from `src/bicoastal/operate/transitions.py`: a test holds this page to it. Another
+one runs its lines as they stand here, section by section, with a POSIX shell and the AWS CLI, against a deployment that
+runs on one machine, and with no more rights than are named below: us-east-1 is lost, failed over from, rejoined,
+switched home to, and us-west-2 rejoined; the primary moves to its standby; an instance is opened and closed; a backup
+is restored. What is clicked in the console no test does, nor what is said under "If not", nor the page's last
+paragraph. Nothing of it has ever been run against an AWS account.
 
 Use it when `bicoastal` itself cannot run: it is the same steps in the same order, without its guard, its lock and its
 journal. **Tell the others**: two people who follow this page at once are stopped by nobody. Bicoastal, started later,
@@ -31,8 +36,10 @@ Read each answer before you type the next line.
 ## Before anything else
 Sign in by the region that is left (`AWS_STS_REGIONAL_ENDPOINTS=regional`), with credentials that do not come from the
 lost one; the policies that are needed are `PREFIX-operator-REGION`, for a rejoin `PREFIX-rejoin-REGION` too, for a
-restore `PREFIX-restorer-REGION`. Nothing in a failover asks the lost region, Route 53 or IAM. The AWS CLI and a POSIX
-shell are enough; CloudShell *of the region that is left* has both. Set these, and paste the functions:
+restore `PREFIX-restorer-REGION`, for tags `PREFIX-failover-tags-REGION`; for a rejoin and a switchover those of both
+regions. Nothing in a failover asks the lost region, Route 53 or IAM. The AWS CLI and a POSIX shell are enough, and for
+a session on an instance its Session Manager plugin; CloudShell *of the region that is left* has all three. Set these,
+paste the functions, and stay in one folder: what lines of one step write there, those of another read.
 
 """
 _INTRODUCTIONS = {
@@ -58,10 +65,10 @@ The other region's replica still follows `LIVE-before`: build its next generatio
 
 def page() -> str:
     """The text of the page. Raises KeyError for a row that nobody has said how to do by hand."""
-    parts = [_HEAD, _block(TOP + "\n" + FUNCTIONS), ""]
+    parts = [_HEAD, _block(_FUNCTIONS.read_text()), ""]
     parts += _operation(Operation.FAILOVER)
     parts += _single(
-        "In-region failover", "A zone or the database's host is lost, and RDS has not moved it by itself.", IN_REGION
+        IN_REGION_TITLE, "A zone or the database's host is lost, and RDS has not moved it by itself.", IN_REGION
     )
     for operation in (Operation.SWITCHOVER, Operation.REJOIN):
         parts += _operation(operation)
@@ -70,10 +77,10 @@ def page() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def lines_of(text: str, operation: Operation) -> list[str]:
-    """The page's lines for an operation, block by block, after those of its top: what a person pastes."""
+def lines_of(text: str, section: str) -> list[str]:
+    """The page's lines for an operation, or another section, block by block after those of its top: what one pastes."""
     top = _section(text, "Before anything else")
-    return [*_blocks(top), *_blocks(_section(text, _title(operation)))]
+    return [*_blocks(top), *_blocks(_section(text, section.capitalize()))]
 
 
 def _section(text: str, title: str) -> str:
@@ -87,12 +94,8 @@ def _blocks(text: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def _title(operation: Operation) -> str:
-    return operation.value.capitalize()
-
-
 def _operation(operation: Operation) -> list[str]:
-    parts = [f"## {_title(operation)}", _INTRODUCTIONS[operation], ""]
+    parts = [f"## {operation.value.capitalize()}", _INTRODUCTIONS[operation], ""]
     rows = [row for row in TABLES[operation] if row.step is not Step.DONE]
     for number, row in enumerate(rows, 1):
         if not row.reversible and (number == 1 or rows[number - 2].reversible):
@@ -122,7 +125,7 @@ def _single(title: str, why: str, deed: Deed) -> list[str]:
 
 def _break_glass() -> list[str]:
     return [
-        "## Break-glass access",
+        f"## {BREAK_GLASS_TITLE}",
         "Somebody has to look into an instance. No role is edited, and the tag goes by itself. Set `INSTANCE` and "
         "`REASON`.",
         "",

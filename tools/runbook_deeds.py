@@ -1,6 +1,6 @@
 """What the runbook says for each row of the operations' tables: where in the console, which lines, how it is seen.
 
-The lines are a POSIX shell's, run with `sh -eu` after those of the page's top; a test runs the failover's against a
+The lines are a POSIX shell's, run with `sh -eu` after those of the page's top (`runbook.sh`); tests run them against a
 twin. Nothing here is decided by Bicoastal: whoever types them reads each answer before the next line.
 """
 
@@ -23,119 +23,15 @@ class Deed:
     """What to do if it is not."""
 
 
-TOP = """\
-APPLICATION=${APPLICATION:-orders}          # the spec's name
-ENVIRONMENT=${ENVIRONMENT:-production}
-REGION=${REGION:-us-west-2}                 # where you act: the survivor; where the primary shall be
-OTHER=${OTHER:-us-east-1}                   # the lost region, or the one that the primary leaves
-HOME_REGION=${HOME_REGION:-us-east-1}       # where the stacks `checks` and `names` stand
-FAILOVER_TAGS=${FAILOVER_TAGS:-}            # the spec's failover_tags as KEY=VALUE,KEY=VALUE; empty for none
-DRAIN_S=${DRAIN_S:-10}                      # seconds that readers get to finish
-FENCE_S=${FENCE_S:-26}                      # 15 s until an isolated primary fences itself, 10 s of DNS, 1 s
-PREFIX=$APPLICATION-$ENVIRONMENT
-"""
-
-FUNCTIONS = r"""
-output() {  # REGION STACK NAME: an output of a stack
-  aws cloudformation describe-stacks --region "$1" --stack-name "$PREFIX-$2" \
-    --query "Stacks[0].Outputs[?OutputKey=='$3'].OutputValue | [0]" --output text
-}
-parameter() {  # REGION STACK NAME: a parameter of a stack, as it is now
-  aws cloudformation describe-stacks --region "$1" --stack-name "$PREFIX-$2" \
-    --query "Stacks[0].Parameters[?ParameterKey=='$3'].ParameterValue | [0]" --output text
-}
-physical() {  # REGION STACK LOGICAL_ID: the id of a resource
-  aws cloudformation describe-stack-resources --region "$1" --stack-name "$PREFIX-$2" --logical-resource-id "$3" \
-    --query 'StackResources[0].PhysicalResourceId' --output text
-}
-kit() {  # REGION VERB PARAMETERS: have a server of the fleet run a verb of its kit; prints what it says
-  instance=$(aws autoscaling describe-auto-scaling-groups --region "$1" --auto-scaling-group-names "$PREFIX-fleet" \
-    --query "AutoScalingGroups[0].Instances[?LifecycleState=='InService'].InstanceId | [0]" --output text) || return 1
-  command=$(aws ssm send-command --region "$1" --document-name "$PREFIX-kit-$2" --instance-ids "$instance" \
-    --parameters "$3" --query Command.CommandId --output text) || return 1
-  polls=60 status=Pending
-  while [ "$polls" -gt 0 ]; do
-    case $status in Pending|InProgress|Delayed) ;; *) break ;; esac
-    sleep 1
-    polls=$((polls - 1))
-    status=$(aws ssm get-command-invocation --region "$1" --command-id "$command" --instance-id "$instance" \
-      --query Status --output text) || status=Pending
-  done
-  aws ssm get-command-invocation --region "$1" --command-id "$command" --instance-id "$instance" \
-    --query '[StandardOutputContent, StandardErrorContent]' --output text
-  [ "$status" = Success ]
-}
-field() {  # FILE NAME: the first value of this name that a kit's status has for its database
-  sed -n '/"database": {/,$p' "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1
-}
-look() {  # REGION FILE: the status of a kit that reaches its database; fails when none does for a while
-  looks=10
-  until kit "$1" status '{}' > "$2" && [ -n "$(field "$2" epoch)" ]; do
-    looks=$((looks - 1))
-    [ "$looks" -gt 0 ] || return 1
-    sleep 3
-  done
-  cat "$2"
-}
-gate() {  # REGION open|closed: requests reach the application, or are answered 503 with Retry-After
-  if [ "$2" = open ]; then open=1 closed=0; else open=0 closed=1; fi
-  aws elbv2 modify-listener --region "$1" --listener-arn "$(physical "$1" service HttpsListener)" \
-    --default-actions "Type=forward,ForwardConfig={TargetGroups=[{TargetGroupArn=$(
-      physical "$1" service ApplicationTargets),Weight=$open},{TargetGroupArn=$(
-      physical "$1" service GateTargets),Weight=$closed}]}" \
-    --query 'Listeners[0].DefaultActions[0].ForwardConfig.TargetGroups[].[TargetGroupArn, Weight]' --output text
-}
-switch() {  # REGION BODY: what the balancer says at /.well-known/bicoastal/switch
-  aws elbv2 modify-rule --region "$1" --rule-arn "$(physical "$1" service SwitchRule)" --actions \
-    "Type=fixed-response,FixedResponseConfig={StatusCode=200,ContentType=text/plain,MessageBody=$2}" \
-    --query 'Rules[0].Actions[0].FixedResponseConfig.MessageBody' --output text
-}
-propose() {  # REGION STACK NAME=VALUE...: a change set that moves these parameters and keeps all others; prints it
-  region=$1 stack=$PREFIX-$2
-  shift 2
-  given=
-  for name in $(aws cloudformation describe-stacks --region "$region" --stack-name "$stack" \
-      --query 'Stacks[0].Parameters[].ParameterKey' --output text); do
-    one=ParameterKey=$name,UsePreviousValue=true
-    for pair in "$@"; do
-      [ "${pair%%=*}" != "$name" ] || one=ParameterKey=$name,ParameterValue=${pair#*=}
-    done
-    given="$given $one"
-  done
-  # $given is meant to be split: no value that moves has a space.
-  aws cloudformation create-change-set --region "$region" --stack-name "$stack" --change-set-name by-hand \
-    --use-previous-template --capabilities CAPABILITY_NAMED_IAM --parameters $given --query Id --output text
-  aws cloudformation wait change-set-create-complete --region "$region" --stack-name "$stack" --change-set-name by-hand
-  aws cloudformation describe-change-set --region "$region" --stack-name "$stack" --change-set-name by-hand \
-    --query 'Changes[].ResourceChange.[Action, LogicalResourceId, ResourceType, Replacement]' --output text
-}
-execute() {  # REGION STACK [OPTION]: begin what was proposed
-  aws cloudformation execute-change-set --region "$1" --stack-name "$PREFIX-$2" --change-set-name by-hand ${3:-}
-}
-settled() {  # REGION STACK: wait for the end of an update, an hour at most; fails unless it was good
-  tries=720 status=UPDATE_IN_PROGRESS
-  while [ "$tries" -gt 0 ]; do
-    status=$(aws cloudformation describe-stacks --region "$1" --stack-name "$PREFIX-$2" \
-      --query 'Stacks[0].StackStatus' --output text)
-    case $status in *_IN_PROGRESS) sleep 5 ;; *) break ;; esac
-    tries=$((tries - 1))
-  done
-  echo "$PREFIX-$2 in $1: $status"
-  [ "$status" = UPDATE_COMPLETE ]
-}
-move() {  # REGION STACK NAME=VALUE...: the three of them
-  propose "$@"
-  execute "$1" "$2"
-  settled "$1" "$2"
-}
-""".strip()
-
 _CHANGE = (
     "CloudFormation > Stacks > `PREFIX-{stack}` > Update > Use existing template; change {what}, keep the rest; read "
     "the change set; Execute"
 )
 _LISTENER = "EC2 > Load Balancers > PREFIX > Listeners > HTTPS:443 > Default action"
 _RUN = "Systems Manager > Run Command > Owned by me > `PREFIX-kit-{verb}`, on one instance of the fleet"
+_BACK = (
+    '`kit "$OTHER" unfence "{\\"Epoch\\": [\\"$((EPOCH - 1))\\"]}"`, delete the change set `by-hand`, and open the gate'
+)
 _EVENTS = "Read the stack's events for the first failure. Nothing that was done before needs to be undone."
 
 _CLOSE = Deed(
@@ -170,32 +66,14 @@ switch "$REGION" "on:$EPOCH;"
 )
 _AWAIT_PROMOTION = Deed(
     "RDS > Databases > the instance: Role is no longer Replica.",
-    """\
-DATABASE=$(output "$REGION" database DatabaseId)
-tries=360 source=unknown
-while [ "$tries" -gt 0 ]; do
-  source=$(aws rds describe-db-instances --region "$REGION" --db-instance-identifier "$DATABASE" \\
-    --query 'DBInstances[0].ReadReplicaSourceDBInstanceIdentifier' --output text)
-  case $source in None|'') break ;; esac
-  sleep 5
-  tries=$((tries - 1))
-done
-[ "$tries" -gt 0 ]
-""",
-    "It follows nobody: the answer is empty, or `None`. Don't wait for the stack, which takes minutes longer.",
+    'DATABASE=$(output "$REGION" database DatabaseId)\nawait 360 stands_alone',
+    "It follows nobody. Don't wait for the stack, which takes minutes longer.",
     'If the stack failed, promote past it: `aws rds promote-read-replica --region "$REGION" '
     '--db-instance-identifier "$DATABASE"`. `bicoastal failover` brings the stack in line later.',
 )
 _RAISE = Deed(
     _RUN.format(verb="unfence") + ", Epoch: the one that the switch says.",
-    """\
-tries=60
-until kit "$REGION" unfence "{\\"Epoch\\": [\\"$EPOCH\\"]}"; do
-  tries=$((tries - 1))
-  [ "$tries" -gt 0 ]
-  sleep 5
-done
-""",
+    'await 60 kit "$REGION" unfence "{\\"Epoch\\": [\\"$EPOCH\\"]}"',
     'It answers `"writes": true`: a row was written and read as the application does it.',
     "The instance has been restarted: it takes connections after a while. Refused as too low: another region has taken "
     "over; look at both.",
@@ -238,11 +116,9 @@ DEEDS: dict[tuple[Operation, Step], Deed] = {
 look "$REGION" promoted.txt
 printf '{"region": "%s", "epoch": %s, "snapshot": "%s", "lsn": "%s", "at": %s}\\n' "$REGION" "$EPOCH" \\
   "$(field promoted.txt snapshot)" "$(field promoted.txt replayed_lsn)" "$(date +%s)" > promoted.json
-aws s3 cp promoted.json "s3://$(output "$REGION" foundation ArtifactBucket)/operations/promoted.json"
+aws s3 cp promoted.json "$(note promoted.json)" --region "$REGION"
 propose "$REGION" database DatabaseRole=primary | tee change.txt
-[ "$(grep -c AWS:: change.txt)" = 1 ]
-grep 'Modify.DatabaseInstance.AWS::RDS::DBInstance' change.txt
-execute "$REGION" database --disable-rollback
+promote
 """,
         "The change set shows `Modify DatabaseInstance` and nothing else; the stack is UPDATE_IN_PROGRESS. The note in "
         "the bucket lets `rejoin` list later what the lost primary alone has.",
@@ -257,61 +133,60 @@ execute "$REGION" database --disable-rollback
         "Resource Groups & Tag Editor > Tag Editor: region, tags `application` and `environment`; Manage tags. Export "
         "the list first: it says what was there. The fleet is not in it: EC2 > Auto Scaling groups > Tags.",
         """\
-aws resourcegroupstaggingapi get-resources --region "$REGION" --tag-filters "Key=application,Values=$APPLICATION" \\
-  "Key=environment,Values=$ENVIRONMENT" > tags-before.json
 if [ -n "$FAILOVER_TAGS" ]; then
-  set --
-  for arn in $(aws resourcegroupstaggingapi get-resources --region "$REGION" --tag-filters \\
-      "Key=application,Values=$APPLICATION" "Key=environment,Values=$ENVIRONMENT" \\
-      --query 'ResourceTagMappingList[].ResourceARN' --output text); do
-    case $arn in arn:*:cloudformation:*) continue ;; arn:*:s3:::*|arn:*:*:"$REGION":*) ;; *) continue ;; esac
-    set -- "$@" "$arn"
-    if [ "$#" -eq 20 ]; then
-      aws resourcegroupstaggingapi tag-resources --region "$REGION" --tags "$FAILOVER_TAGS" --resource-arn-list "$@"
-      set --
-    fi
+  if ! aws s3 cp "$(note tags.json)" tags.json --region "$REGION"; then
+    for pair in $(pairs); do
+      tags "${pair%%=*}" | awk -F '\\t' -v key="${pair%%=*}" '{ print $1 "\\t" key "\\t" $2 }'
+    done | ledger > tags.json
+    aws s3 cp tags.json "$(note tags.json)" --region "$REGION"
+  fi
+  for pair in $(pairs); do
+    tag_fleet "${pair%%=*}" "${pair#*=}"
   done
-  [ "$#" -eq 0 ] ||
-    aws resourcegroupstaggingapi tag-resources --region "$REGION" --tags "$FAILOVER_TAGS" --resource-arn-list "$@"
+  tags any | cut -f 1 > arns.txt
+  tag "$FAILOVER_TAGS" arns.txt
 fi
 """,
-        "`FailedResourcesMap` of each answer is empty. `tags-before.json` holds what was there: keep it.",
+        "`FailedResourcesMap` of each answer is empty. `operations/tags.json` in the bucket holds what was there; that "
+        "there was none yet is no failure.",
         "What it names is tagged by its own service's console. Nobody's request waits for this.",
     ),
     (Operation.SWITCHOVER, Step.PREPARE): Deed(
         _CHANGE.format(stack="database", what="`DatabaseRole` to `primary`") + " only later.",
-        'look "$REGION" status.json\nEPOCH=$(field status.json epoch)\n'
-        "EPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))\n"
-        'propose "$REGION" database DatabaseRole=primary',
-        "The change set holds one resource: `DatabaseInstance`, Modify.",
+        """\
+look "$REGION" status.json
+EPOCH=$(field status.json epoch)
+EPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))
+printf '{"region": "%s", "epoch": %s, "lossless": true, "at": %s}\\n' "$REGION" "$EPOCH" "$(date +%s)" > promoted.json
+aws s3 cp promoted.json "$(note promoted.json)" --region "$REGION"
+propose "$REGION" database DatabaseRole=primary | tee change.txt
+""",
+        "The change set holds one resource: `DatabaseInstance`, Modify. The note in the bucket tells `rejoin` that "
+        "there will be nothing that only the former primary has.",
         "Delete the change set, and bring the stack in line first (`bicoastal status --drift`).",
     ),
     (Operation.SWITCHOVER, Step.CLOSE_GATE): _CLOSE,
     (Operation.SWITCHOVER, Step.AWAIT_READERS): _READERS,
     (Operation.SWITCHOVER, Step.STOP_WRITES): Deed(
         _RUN.format(verb="fence") + " of `OTHER`: the next epoch, and the reason `switchover`.",
-        'kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"], \\"Reason\\": [\\"switchover to $REGION\\"]}"',
+        """\
+keep fence.json kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"],
+  \\"Reason\\": [\\"switchover to $REGION\\"]}"
+""",
         'It answers `"fenced": true`. Writes pause from here on.',
-        'To go back: `kit "$OTHER" unfence` with the same epoch, and open the gate. Nothing has happened yet.',
+        f"To go back: {_BACK}. Nothing has happened yet.",
     ),
     (Operation.SWITCHOVER, Step.AWAIT_REPLAY): Deed(
         _RUN.format(verb="status") + " of `REGION`.",
-        """\
-tries=60
-until kit "$REGION" status '{}' > status.json && [ "$(sed -n '/"fence": {/,/}/s/.*"epoch": \\([0-9]*\\).*/\\1/p' \\
-    status.json)" = "$EPOCH" ]; do
-  tries=$((tries - 1))
-  [ "$tries" -gt 0 ]
-  sleep 1
-done
-""",
-        "The replica shows the fence with the new epoch: it was written after every acknowledged row.",
-        "It does not arrive: unfence `OTHER` with the same epoch, open the gate, look at replication.",
+        "grep '\"received\": true' fence.json || await 60 replayed",
+        'The fence\'s answer said `"received": true`: the replica has all of it on its disk. Or the replica shows the '
+        'fence with the new epoch, `"done": true`: it was written after every acknowledged row.',
+        f"It does not arrive: {_BACK}; look at replication.",
     ),
     (Operation.SWITCHOVER, Step.PROMOTE): Deed(
         "CloudFormation > `PREFIX-database` > Change sets > the one that was prepared > Execute, with rollback "
         "disabled.",
-        'execute "$REGION" database --disable-rollback',
+        "promote",
         "The stack is UPDATE_IN_PROGRESS. There is no way back from here.",
         "Promote past CloudFormation: `aws rds promote-read-replica`.",
     ),
@@ -319,7 +194,12 @@ done
     (Operation.SWITCHOVER, Step.RAISE_EPOCH): _RAISE,
     (Operation.SWITCHOVER, Step.OPEN_GATE): _OPEN,
     (Operation.SWITCHOVER, Step.LATCH_SWITCH): Deed(
-        _LATCH.console, 'switch "$REGION" "on:$EPOCH;"', _LATCH.seen, _LATCH.otherwise
+        _LATCH.console
+        + " Then EC2 > Security Groups > the database's, in `OTHER`: note its inbound rules for addresses of `REGION`, "
+        "and edit each to 127.0.0.1/32 (edit, don't delete).",
+        'keep_off "$OTHER"\nswitch "$REGION" "on:$EPOCH;"',
+        _LATCH.seen,
+        _LATCH.otherwise + " A server that still reads in the former primary shows old rows until the rejoin.",
     ),
     (Operation.SWITCHOVER, Step.RECORD): _RECORD,
     (Operation.REJOIN, Step.SHUT_OTHER): Deed(
@@ -333,19 +213,29 @@ done
         """\
 look "$REGION" status.json
 EPOCH=$(field status.json epoch)
-kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"], \\"Reason\\": [\\"superseded\\"]}"
+await 120 kit "$OTHER" fence "{\\"Epoch\\": [\\"${EPOCH:?no kit says the epoch: ask again}\\"],
+  \\"Reason\\": [\\"superseded\\"]}"
 """,
         'It answers `"fenced": true`.',
-        "No server there: set the fleet's size back first (`operations/fenced.json` in the survivor's artifact bucket "
-        "says what it was, and which security-group rules were withdrawn).",
+        "Servers that come back take minutes. No server there: set the fleet's size back first "
+        "(`operations/fenced.json` in the survivor's artifact bucket says what it was, and which security-group rules "
+        "were withdrawn).",
     ),
     (Operation.REJOIN, Step.LIST_WRITES): Deed(
         _RUN.format(verb="diverged") + " of `OTHER`: the snapshot of `operations/promoted.json`, After 0; again with "
-        "`next` while it says `more`.",
+        "`next` while it says `more`. After a switchover there is nothing to list.",
         """\
-aws s3 cp "s3://$(output "$REGION" foundation ArtifactBucket)/operations/promoted.json" promoted.json
+aws s3 cp "$(note promoted.json)" promoted.json --region "$REGION"
+NOTED=$(sed -n 's/.*"epoch": \\([0-9]*\\).*/\\1/p' promoted.json)
 SNAPSHOT=$(sed -n 's/.*"snapshot": "\\([^"]*\\)".*/\\1/p' promoted.json)
-kit "$OTHER" diverged "{\\"Snapshot\\": [\\"$SNAPSHOT\\"], \\"After\\": [\\"0\\"]}" | tee diverged.json
+if [ "$NOTED" != "$EPOCH" ]; then
+  echo "the note is of epoch $NOTED and not of $EPOCH: what $OTHER alone has cannot be told" >&2
+  false
+elif grep '"lossless": true' promoted.json; then
+  echo "after a switchover $OTHER alone has nothing"
+else
+  pages "$OTHER" diverged "\\"Snapshot\\": [\\"$SNAPSHOT\\"]" diverged.json
+fi
 """,
         "`rows` are those that the former primary acknowledged and the survivor never got: for people to decide about.",
         "Without a snapshot it cannot be told: the former instance is kept, look into it before it is deleted.",
@@ -369,31 +259,32 @@ settled "$OTHER" database
     ),
     (Operation.REJOIN, Step.AWAIT_STREAMING): Deed(
         _RUN.format(verb="status") + " of `REGION`.",
-        """\
-tries=720
-until kit "$REGION" status '{}' > status.json && grep -q '"state": "streaming"' status.json; do
-  tries=$((tries - 1))
-  [ "$tries" -gt 0 ]
-  sleep 5
-done
-""",
+        "await 720 streams",
         'One of `database.slots` with `other_region` true is "streaming".',
         "Look at the new instance's events in RDS, and at the alarm on the replication slot.",
     ),
     (Operation.REJOIN, Step.REFRESH_FLEETS): Deed(
         _CHANGE.format(stack="service", what="`DatabaseHost` and `OtherDatabaseHost`")
-        + ", in both regions; servers are replaced in batches. Then `PREFIX-backup` (`DatabaseArn`, `DatabaseRole`) "
-        "and `PREFIX-monitoring` (`DatabaseId`) of `OTHER`.",
+        + ", in both regions; servers are replaced in batches. `PREFIX-backup` (`DatabaseArn`, `DatabaseRole`) and "
+        "`PREFIX-monitoring` (`DatabaseId`) of `OTHER` meanwhile; whoever may deploy, also `PREFIX-bootstrap` "
+        "(`DatabaseHost`) of both.",
         """\
+let_in "$OTHER"
 HERE=$(output "$REGION" database DatabaseHost) THERE=$(output "$OTHER" database DatabaseHost)
-move "$REGION" service "DatabaseHost=$HERE" "OtherDatabaseHost=$THERE"
-move "$OTHER" service "DatabaseHost=$THERE" "OtherDatabaseHost=$HERE"
-move "$OTHER" backup "DatabaseArn=$(output "$OTHER" database DatabaseArn)" DatabaseRole=replica
-move "$OTHER" monitoring "DatabaseId=$(output "$OTHER" database DatabaseId)"
+begin "$REGION" service "DatabaseHost=$HERE" "OtherDatabaseHost=$THERE"
+begin "$OTHER" service "DatabaseHost=$THERE" "OtherDatabaseHost=$HERE"
+begin "$OTHER" backup "DatabaseArn=$(output "$OTHER" database DatabaseArn)" DatabaseRole=replica
+begin "$OTHER" monitoring "DatabaseId=$(output "$OTHER" database DatabaseId)"
+move "$REGION" bootstrap "DatabaseHost=$HERE" && move "$OTHER" bootstrap "DatabaseHost=$THERE" ||
+  echo "the stacks bootstrap are left to the next bicoastal deploy"
+settled "$OTHER" backup
+settled "$OTHER" monitoring
+settled "$REGION" service
+settled "$OTHER" service
 """,
         "The stacks are UPDATE_COMPLETE and the target groups healthy.",
-        "A change set without changes means that it is so already: go on with the next line. Where `OTHER` has no "
-        "parameter of that name, leave it out.",
+        "`didn't contain changes`: it is so already. AccessDenied for `bootstrap`: an operator may not change what "
+        "reads every password; `bicoastal plan` shows it until somebody deploys, and nothing waits for it.",
     ),
     (Operation.REJOIN, Step.REOPEN_OTHER): Deed(
         f"{_LISTENER} > Edit, in `OTHER`: weight 1 for the application's target group.",
@@ -407,7 +298,7 @@ move "$OTHER" monitoring "DatabaseId=$(output "$OTHER" database DatabaseId)"
         "`PREFIX-names`, with `PrimaryRegion` where it has one.",
         """\
 move "$HOME_REGION" checks "Epoch=$EPOCH" "NextEpoch=$((EPOCH + 1))"
-sleep 60
+sleep "$SETTLE_S"
 move "$HOME_REGION" names "Epoch=$EPOCH" "NextEpoch=$((EPOCH + 1))" "PrimaryRegion=$REGION"
 """,
         "`dig +short TXT witness.DOMAIN` says the epoch; both coasts' names resolve to their own balancer.",
@@ -419,18 +310,38 @@ move "$HOME_REGION" names "Epoch=$EPOCH" "NextEpoch=$((EPOCH + 1))" "PrimaryRegi
         """\
 switch "$REGION" off
 switch "$OTHER" off
-move "$REGION" service Switch=off
-move "$OTHER" service Switch=off ReadGate=open
+begin "$REGION" service Switch=off
+begin "$OTHER" service Switch=off ReadGate=open
+settled "$REGION" service
+settled "$OTHER" service
 """,
         "Both balancers answer `off` at the switch's path.",
-        "One that stays on says an epoch that counts for nothing any more: no haste. No changes: it is off already.",
+        "One that stays on says an epoch that counts for nothing any more: no haste. `didn't contain "
+        "changes`: it is off already.",
     ),
     (Operation.REJOIN, Step.RESTORE_TAGS): Deed(
-        "Tag Editor: give back what `tags-before.json` (by hand) or `operations/tags.json` in the artifact bucket (by "
-        "Bicoastal) says, and remove keys that were not there.",
-        'aws s3 cp "s3://$(output "$REGION" foundation ArtifactBucket)/operations/tags.json" tags.json || true',
-        "A resource that had the key has its value again, and one that had not has none.",
-        "`bicoastal rejoin` does it from its own ledger; by hand it is a list to work through.",
+        "Tag Editor: give back what `operations/tags.json` in the artifact bucket says, and remove keys that were not "
+        "there; what was launched since has what its neighbours had. Then delete `tags.json`, "
+        "`promoted.json`, `doors.json` and `fenced.json` there.",
+        """\
+if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "$REGION"; then
+  for pair in $(pairs); do
+    before "${pair%%=*}" tags.json > before.txt
+    USUAL=$(awk -F '\\t' '/:db:/ { print $2; exit }' before.txt)
+    tag_fleet "${pair%%=*}" "${USUAL:-None}"
+    back "${pair%%=*}" "${pair#*=}" "${USUAL:-None}"
+  done
+  aws s3 rm "$(note tags.json)" --region "$REGION"
+fi
+NOTES=$(note '')
+for name in promoted doors fenced; do
+  aws s3 rm "$NOTES$name.json" --region "$REGION"
+done
+""",
+        "`FailedResourcesMap` of each answer is empty: a resource that had the key has its value again, and one that "
+        "had not has none. After a switchover there is no `tags.json`, and nothing to restore.",
+        "What it names is tagged by its own service's console, from `tags.json`. `bicoastal rejoin` does it, too, as "
+        "long as that lies in the bucket.",
     ),
     (Operation.RESTORE, Step.RESTORE): Deed(
         "AWS Backup > Vaults > PREFIX > the recovery point > Restore: a new instance name `PREFIX-restored-...`, the "
@@ -441,11 +352,11 @@ aws backup list-recovery-points-by-backup-vault --region "$REGION" --backup-vaul
   --query "reverse(sort_by(RecoveryPoints[?Status=='COMPLETED'], &CreationDate))[].[CreationDate, RecoveryPointArn]"
 POINT=${POINT:-$(aws backup list-recovery-points-by-backup-vault --region "$REGION" --backup-vault-name "$PREFIX" \\
   --query "reverse(sort_by(RecoveryPoints[?Status=='COMPLETED'], &CreationDate))[0].RecoveryPointArn" --output text)}
-RESTORED=$PREFIX-restored-by-hand-$(date +%Y%m%d-%H%M)
+DATABASE=$PREFIX-restored-by-hand-$(date +%Y%m%d-%H%M)
 CLASS=$(aws backup get-recovery-point-restore-metadata --region "$REGION" --backup-vault-name "$PREFIX" \\
   --recovery-point-arn "$POINT" --query RestoreMetadata.DBInstanceClass --output text)
 JOB=$(aws backup start-restore-job --region "$REGION" --recovery-point-arn "$POINT" --resource-type RDS \\
-  --iam-role-arn "$(output "$REGION" backup RestoreRoleArn)" --metadata "{\\"DBInstanceIdentifier\\": \\"$RESTORED\\",
+  --iam-role-arn "$(output "$REGION" backup RestoreRoleArn)" --metadata "{\\"DBInstanceIdentifier\\": \\"$DATABASE\\",
     \\"DBInstanceClass\\": \\"$CLASS\\", \\"DBSubnetGroupName\\": \\"$(physical "$REGION" backup RestoreSubnets)\\",
     \\"VpcSecurityGroupIds\\": \\"[\\\\\\"$(output "$REGION" network DatabaseGroup)\\\\\\"]\\",
     \\"DBParameterGroupName\\": \\"$(physical "$REGION" database DatabaseParameters)\\",
@@ -458,33 +369,34 @@ JOB=$(aws backup start-restore-job --region "$REGION" --recovery-point-arn "$POI
     (Operation.RESTORE, Step.AWAIT_RESTORE): Deed(
         "AWS Backup > Jobs > Restore jobs; RDS > Databases.",
         """\
-tries=1440 status=PENDING
-while [ "$tries" -gt 0 ]; do
-  status=$(aws backup describe-restore-job --region "$REGION" --restore-job-id "$JOB" --query Status --output text)
-  case $status in PENDING|CREATED|RUNNING) sleep 10 ;; *) break ;; esac
-  tries=$((tries - 1))
-done
+await 2880 restored
 [ "$status" = COMPLETED ]
+aws cloudformation describe-stacks --region "$REGION" --stack-name "$PREFIX-database" --query 'Stacks[0].Tags' \\
+  --output json > stack-tags.json
+aws rds add-tags-to-resource --region "$REGION" --resource-name "$(database DBInstanceArn)" \\
+  --tags file://stack-tags.json
+aws rds add-tags-to-resource --region "$REGION" --resource-name "$(database DBInstanceArn)" \\
+  --tags Key=data-class,Value=customer "Key=restored-from,Value=${POINT##*:}"
 """,
-        "The job is COMPLETED, and the new instance Available.",
+        "The job is COMPLETED, and the new instance Available. It bears the tags of the database, and "
+        "of what it holds.",
         "`aws backup describe-restore-job` has a StatusMessage; mend that, and begin again under another name.",
     ),
     (Operation.RESTORE, Step.VERIFY): Deed(
-        _RUN.format(verb="census") + ", Host: the new instance's endpoint, After: 0.",
+        _RUN.format(verb="census") + ", Host: the new instance's endpoint, After: 0; again with `next` "
+        "while it says `more`.",
         """\
-HOST=$(aws rds describe-db-instances --region "$REGION" --db-instance-identifier "$RESTORED" \\
-  --query 'DBInstances[0].Endpoint.Address' --output text)
-kit "$REGION" census "{\\"Host\\": [\\"$HOST\\"], \\"After\\": [\\"0\\"]}" | tee census.json
+pages "$REGION" census "\\"Host\\": [\\"$(database Endpoint.Address)\\"]" census.json
 """,
         "For each table: rows and checksum in the restored database, and in the live one (`here`) as it is now; "
-        "`restored_alone` is what can come back. While it says `more`, again with After: `next`.",
+        "`restored_alone` is what can come back.",
         "It takes connections a moment after it is available. A password that was changed since the backup keeps the "
         "kit out: use `owner` with the password of that time.",
     ),
     (Operation.RESTORE, Step.HAND_OVER): Deed(
         "RDS > Databases > the new instance > Delete, without a last snapshot; or leave it.",
         """\
-[ "${KEEP:-no}" = yes ] || aws rds delete-db-instance --region "$REGION" --db-instance-identifier "$RESTORED" \\
+[ "${KEEP:-no}" = yes ] || aws rds delete-db-instance --region "$REGION" --db-instance-identifier "$DATABASE" \\
   --skip-final-snapshot --query DBInstance.DBInstanceStatus --output text
 """,
         "It is `deleting`, or it stays and costs what a database costs.",
@@ -496,11 +408,11 @@ IN_REGION = Deed(
     "RDS > Databases > `PREFIX-db-gN` > Actions > Reboot > Reboot with failover.",
     """\
 DATABASE=$(output "$REGION" database DatabaseId)
+ZONE=$(database AvailabilityZone)
 aws rds reboot-db-instance --region "$REGION" --db-instance-identifier "$DATABASE" --force-failover \\
   --query DBInstance.DBInstanceStatus --output text
-aws rds wait db-instance-available --region "$REGION" --db-instance-identifier "$DATABASE"
-aws rds describe-db-instances --region "$REGION" --db-instance-identifier "$DATABASE" \\
-  --query 'DBInstances[0].[DBInstanceStatus, AvailabilityZone]' --output text
+await 360 moved
+database '[DBInstanceStatus, AvailabilityZone]'
 """,
     "Its Availability Zone is another one than before; 60 to 120 seconds. No acknowledged write is lost.",
     "It is not Multi-AZ, or not available: then there is no standby to move to, and only the other region is left.",
@@ -510,21 +422,25 @@ OPEN_ACCESS = Deed(
     "Sign in as the responder role of the region, with MFA. Systems Manager > Automation > `PREFIX-open-access`: the "
     "instance, the minutes, the reason; then Session Manager with `PREFIX-emergency-session`.",
     """\
-aws ssm start-automation-execution --region "$REGION" --document-name "$PREFIX-open-access" \\
-  --parameters "InstanceId=$INSTANCE,Minutes=30,Reason=$REASON" --query AutomationExecutionId --output text
+EXECUTION=$(aws ssm start-automation-execution --region "$REGION" --document-name "$PREFIX-open-access" \\
+  --parameters "{\\"InstanceId\\": [\\"$INSTANCE\\"], \\"Minutes\\": [\\"30\\"], \\"Reason\\": [\\"$REASON\\"]}" \\
+  --query AutomationExecutionId --output text)
+await 36 tagged
 aws ssm start-session --region "$REGION" --target "$INSTANCE" --document-name "$PREFIX-emergency-session"
 """,
-    "The instance bears the emergency tag, and the alert topic has told of it.",
-    "The document's output says why: an instance of another deployment, too many minutes, no reason. Nobody edits a "
-    "role.",
+    "The instance bears the emergency tag, its value is the execution, and the alert topic has told of it.",
+    "The document's output says why (`aws ssm get-automation-execution`): an instance of another deployment, too many "
+    "minutes, no reason. Nobody edits a role. `SessionManagerPlugin is not found`: install it, or use the console.",
 )
 CLOSE_ACCESS = Deed(
     "Systems Manager > Automation > `PREFIX-close-access`: the instance. It also closes by itself when the minutes are "
     "over.",
     """\
-aws ssm start-automation-execution --region "$REGION" --document-name "$PREFIX-close-access" \\
-  --parameters "InstanceId=$INSTANCE" --query AutomationExecutionId --output text
+EXECUTION=$(aws ssm start-automation-execution --region "$REGION" --document-name "$PREFIX-close-access" \\
+  --parameters "InstanceId=$INSTANCE" --query AutomationExecutionId --output text)
+await 60 carried_out
+[ "$status" = Success ]
 """,
-    "The tag is gone, its sessions have ended, and the instance is being replaced.",
+    "The document has ended as Success: the tag is gone, its sessions have ended, and the instance is being replaced.",
     "Take the tag away and end its sessions by hand (`aws ssm terminate-session`), as an administrator.",
 )

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from bicoastal.operate.transitions import TABLES, Operation, Step
-from tools.runbook import PAGE, lines_of, page
+from bicoastal.operate.transitions import TABLES, Step
+from tools.runbook import BREAK_GLASS_TITLE, IN_REGION_TITLE, PAGE, lines_of, page
 from tools.runbook_deeds import DEEDS
 
 
@@ -20,10 +20,17 @@ def test_every_row_and_nothing_else_is_done_by_hand() -> None:
     assert set(DEEDS) == rows
 
 
-@pytest.mark.parametrize("operation", TABLES)
-def test_its_lines_can_be_pasted_into_any_shell(operation: Operation) -> None:
-    lines = lines_of(PAGE.read_text(), operation)
-    assert len(lines) == len(TABLES[operation]), "those of the top, and a block for each row but the last"
+@pytest.mark.parametrize(
+    ("section", "steps"),
+    [
+        *((operation, len(table) - 1) for operation, table in TABLES.items()),
+        (IN_REGION_TITLE, 1),
+        (BREAK_GLASS_TITLE, 2),
+    ],
+)
+def test_its_lines_can_be_pasted_into_any_shell(section: str, steps: int) -> None:
+    lines = lines_of(PAGE.read_text(), section)
+    assert len(lines) == 1 + steps, "those of the top, and a block for each row but the last"
     done = subprocess.run(
         ["sh", "-n"], input="\n".join(lines), capture_output=True, text=True, timeout=30, check=False
     )  # fmt: skip

@@ -44,6 +44,7 @@ app:
   release_command: PYTHONPATH=vendor python3.11 migrate.py
   health_path: /alive
 instances: {{min: 2, max: 3}}
+failover_tags: {{cost-center: "911", mode: failover}}
 """)
     return spec
 

@@ -1,19 +1,27 @@
-"""Another application on a twin of its own, beside the sample's; it is failed over by the runbook's lines."""
+"""Another application on a twin of its own, beside the sample's; it is operated by the runbook's lines, end to end."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from bicoastal.aws.session import Session
 from bicoastal.operate.transitions import Operation
-from tests.support.running import BIN, EAST, WEST, Running, running, until
+from tests.support.by_hand import ByHand
+from tests.support.mfa import person
+from tests.support.running import EAST, WEST, Running, running, until
 from tests.twin.whole.conftest import other_application
-from tools.runbook import PAGE, lines_of
+from tools.runbook import BREAK_GLASS_TITLE, IN_REGION_TITLE
+
+NAME, PREFIX = "notes", "notes-production"
+EMERGENCY_TAG = "bicoastal:emergency-access"
+_GOING = ("CREATED", "PENDING", "RUNNING")
 
 
 @pytest.fixture(scope="module")
@@ -23,68 +31,238 @@ def beside() -> Iterator[Running]:
 
 
 def test_another_framework_runs_as_well(beside: Running) -> None:
-    assert beside.ask(WEST, "POST", "/", body="from the west").status == 200
-    assert beside.get(EAST).json == {"region": EAST, "notes": ["from the west"]}
-    until("the note is in the west's replica", lambda: beside.get(WEST).json["notes"] == ["from the west"])
+    write(beside, WEST, "from the west")
+    until("the note is in the east", lambda: beside.get(EAST).json == {"region": EAST, "notes": ["from the west"]})
+    until("the note is in the west's replica", lambda: notes(beside, WEST) == ["from the west"])
 
 
 def test_killed_without_warning_it_goes_on_with_every_row(beside: Running) -> None:
-    assert beside.ask(EAST, "POST", "/", body="before the kill").status == 200
+    write(beside, EAST, "before the kill")
     os.kill(beside.pid, signal.SIGKILL)
     until("nothing of it runs", lambda: beside.processes("") == [], 30)
     beside.up("--pace", "fast")
-    assert "before the kill" in beside.get(EAST).json["notes"]
-    until("the west has it, too", lambda: "before the kill" in beside.get(WEST).json["notes"])
+    assert "before the kill" in notes(beside, EAST)
+    until("the west has it, too", lambda: "before the kill" in notes(beside, WEST))
 
 
-def test_the_runbooks_lines_fail_over(beside: Running) -> None:
-    """Last in this file: the west is the primary from here on. A person pastes them, and nothing of Bicoastal runs."""
-    lines = "\n".join(lines_of(PAGE.read_text(), Operation.FAILOVER))
-    done = subprocess.run(
-        ["sh", "-eu", "-c", f'eval "$TWIN"\n{lines}'],
-        env={
-            **os.environ,
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "TWIN": beside.bicoastal("env").stdout,
-            "APPLICATION": "notes",
-            "REGION": WEST,
-            "OTHER": "a region that nobody asks",
-            "FAILOVER_TAGS": "mode=failover",
-            "DRAIN_S": "1",
-            "FENCE_S": "3",
-        },
-        cwd=beside.home.parent,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    database = beside.database(WEST)
+def test_lines_move_the_primary_to_its_standby(beside: Running) -> None:
+    write(beside, EAST, "in the first zone")
+    operator = ByHand.at(beside, NAME).with_rights("in-region", ("operator",), EAST)
+    before = current(beside, EAST)
+    operator.pastes(IN_REGION_TITLE, EAST)
+    after = current(beside, EAST)
+    assert (after["DBInstanceStatus"], after["AvailabilityZone"]) == ("available", before["SecondaryAvailabilityZone"])
+    write(beside, EAST, "in the second zone")
+    assert {"in the first zone", "in the second zone"} <= set(notes(beside, EAST))
+
+
+def test_lines_open_an_instance_and_close_it(beside: Running) -> None:
+    values = beside.environment
+    root = Session.at(values["AWS_ENDPOINT_URL"], values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"])
+    role = f"arn:aws:iam::111122223333:role/{PREFIX}-emergency-responder-{EAST}"
+    credentials = person(values["AWS_ENDPOINT_URL"], root, "ben", role).assumes(role)
+    instance = beside.in_service(EAST)[0]
+    responder = ByHand.at(beside, NAME, INSTANCE=instance, REASON="INC-43: slow, and nobody knows why")
+    responder = responder.signed_in(credentials)
+    said = responder.pastes(BREAK_GLASS_TITLE, EAST, block=0, typed="cat /opt/bicoastal/etc/kit.json\n")
+    assert f'"region": "{EAST}"' in said, "a line was typed on the instance"
+    assert tagged(beside, instance)
+    responder.pastes(BREAK_GLASS_TITLE, EAST, block=1)
+    assert not tagged(beside, instance)
+    active = beside.client("ssm").describe_sessions(State="Active", Filters=[{"key": "Target", "value": instance}])
+    assert active["Sessions"] == []
+    healthy = {item["InstanceId"] for item in beside.fleet(EAST)["Instances"] if item["HealthStatus"] == "Healthy"}
+    assert instance not in healthy, "it is replaced"
+
+
+def tagged(beside: Running, instance: str) -> bool:
+    filters = [{"Name": "resource-id", "Values": [instance]}, {"Name": "key", "Values": [EMERGENCY_TAG]}]
+    return bool(beside.client("ec2").describe_tags(Filters=filters)["Tags"])
+
+
+def test_lines_restore_beside_the_live_database(beside: Running) -> None:
+    write(beside, EAST, "to be restored")
+    count = len(notes(beside, EAST))
+    back_up(beside)
+    write(beside, EAST, "after the backup")
+    restorer = ByHand.at(beside, NAME).with_rights("restorer", ("operator", "restorer"), EAST)
+    restorer.pastes(Operation.RESTORE, EAST, KEEP="yes")
+    (note,) = (item for item in json.loads(restorer.kept("page.json"))["tables"] if item["table"] == "public.note")
+    assert (note["restored"]["rows"], note["here"]["rows"]) == (count, count + 1)
+    assert (note["restored_alone"], note["here_alone"]) == (0, 1)
+    rds = beside.client("rds")
+    (made,) = (item for item in instances(beside, EAST) if "restored-by-hand" in item["DBInstanceIdentifier"])
+    live = current(beside, EAST)
+    for name in ("VpcSecurityGroups", "DBParameterGroups", "KmsKeyId", "StorageEncrypted", "PubliclyAccessible"):
+        assert made[name] == live[name], name
+    tags = {tag["Key"] for tag in rds.list_tags_for_resource(ResourceName=made["DBInstanceArn"])["TagList"]}
+    assert {"cost-center", "application", "data-class", "restored-from"} <= tags
+    restorer.pastes(Operation.RESTORE, EAST, block=3, DATABASE=made["DBInstanceIdentifier"])
+    until("it is deleted", lambda: made["DBInstanceIdentifier"] not in map(identifier, instances(beside, EAST)))
+
+
+def back_up(beside: Running) -> None:
+    """A recovery point of the primary, newer than any other."""
+    backup = beside.client("backup")
+    job = backup.start_backup_job(
+        BackupVaultName=PREFIX,
+        ResourceArn=current(beside, EAST)["DBInstanceArn"],
+        IamRoleArn=beside.client("iam").get_role(RoleName=f"{PREFIX}-backup-{EAST}")["Role"]["Arn"],
+        Lifecycle={"DeleteAfterDays": 35},
+    )["BackupJobId"]
+    until("the backup is over", lambda: backup.describe_backup_job(BackupJobId=job)["State"] not in _GOING)
+    done = backup.describe_backup_job(BackupJobId=job)
+    assert done["State"] == "COMPLETED", done.get("StatusMessage")
+
+
+def test_lines_fail_over_rejoin_and_go_home(beside: Running) -> None:
+    """One test, for each section begins where the former ended. Nothing of Bicoastal runs but what looks in between."""
+    by_hand = ByHand.at(beside, NAME, FAILOVER_TAGS="cost-center=911,mode=failover")
+    survivor = by_hand.with_rights("survivor", ("operator", "failover-tags"), WEST)
+    both = by_hand.with_rights("both", ("operator", "rejoin", "failover-tags"), EAST, WEST)
+    write(beside, EAST, "before the loss")
+    until("the west has it", lambda: "before the loss" in notes(beside, WEST))
+    beside.fault("partition", region=EAST, other=WEST)
+    write(beside, EAST, "never in the west")
+    beside.fault("lose-region", region=EAST)
+
+    survivor.pastes(Operation.FAILOVER, WEST)
+    database = current(beside, WEST)
     assert not database.get("ReadReplicaSourceDBInstanceIdentifier")
     assert database["DBInstanceStatus"] == "available"
-    tags = beside.client("rds", WEST).list_tags_for_resource(ResourceName=database["DBInstanceArn"])["TagList"]
-    assert {"Key": "mode", "Value": "failover"} in tags
-    until("the west's own database takes its rows", lambda: beside.ask(WEST, "POST", "/", body="alone").status == 200)
-    until("the west has them", lambda: "alone" in beside.get(WEST).json["notes"])
-    stacks = {
-        kind: {item["ParameterKey"]: item["ParameterValue"] for item in _stack(beside, kind)["Parameters"]}
-        for kind in ("database", "service", "backup")
-    }
+    assert {"cost-center": "911", "mode": "failover"}.items() <= tags_of(beside, database).items()
+    until("the west's own database takes its rows", lambda: stored(beside, WEST, "alone"))
+    assert "alone" in notes(beside, WEST)
+    stacks = {kind: parameters(beside, kind) for kind in ("database", "service", "backup")}
     assert (stacks["database"]["DatabaseRole"], stacks["backup"]["DatabaseRole"]) == ("primary", "primary")
     assert (stacks["service"]["Switch"], stacks["service"]["ReadGate"]) == ("on:2;", "open")
-    assert _switch(beside) == "on:2;"
+    assert switch(beside, WEST) == "on:2;"
+
+    beside.fault("undo")
+    both.pastes(Operation.REJOIN, WEST)
+    found = [item["row"]["text"] for item in json.loads(both.kept("diverged.json"))["rows"]]
+    assert found == ["never in the west"]
+    follows(beside, EAST, WEST)
+    database = current(beside, WEST)
+    assert "mode" not in tags_of(beside, database)
+    assert tags_of(beside, database)["cost-center"] == "7"
+    in_both(beside, ["before the loss", "alone"], without="never in the west")
+    assert (switch(beside, EAST), switch(beside, WEST)) == ("off", "off")
+    assert differing(beside) == [f"bootstrap/{EAST}"], "an operator may not change what reads every password"
+
+    with Writer(beside, EAST) as writer:
+        until("rows are acknowledged", lambda: len(writer.acknowledged) > 5)
+        both.pastes(Operation.SWITCHOVER, EAST)
+        count = len(writer.acknowledged)
+        until("rows are acknowledged again", lambda: len(writer.acknowledged) > count + 5)
+    assert not current(beside, EAST).get("ReadReplicaSourceDBInstanceIdentifier")
+    assert set(writer.acknowledged) <= set(notes(beside, EAST))
+
+    by_hand.pastes(Operation.REJOIN, EAST)
+    follows(beside, WEST, EAST)
+    in_both(beside, ["before the loss", "alone", *writer.acknowledged], without="never in the west")
+    assert differing(beside) == []
+    done = beside.bicoastal("status", "--drift")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _stack(beside: Running, kind: str) -> Any:
-    stacks = beside.client("cloudformation", WEST).describe_stacks(StackName=f"notes-production-{kind}")["Stacks"]
-    assert stacks[0]["StackStatus"] == "UPDATE_COMPLETE"
-    return stacks[0]
+class Writer:
+    """Stores notes without a pause, and keeps those that were acknowledged."""
+
+    def __init__(self, twin: Running, region: str) -> None:
+        self.acknowledged: list[str] = []
+        self._twin, self._region = twin, region
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _write(self) -> None:
+        number = 0
+        while not self._stop.wait(0.1):
+            number += 1
+            text = f"during the switchover {number}"
+            try:
+                if stored(self._twin, self._region, text):
+                    self.acknowledged.append(text)
+            except OSError:
+                continue
 
 
-def _switch(beside: Running) -> Any:
+def stored(beside: Running, region: str, text: str) -> bool:
+    return beside.ask(region, "POST", "/", body=text).status == 200
+
+
+def write(beside: Running, region: str, text: str) -> None:
+    until(f"{text!r} is stored", lambda: stored(beside, region, text))
+
+
+def notes(beside: Running, region: str) -> list[str]:
+    return [str(text) for text in beside.get(region).json["notes"]]
+
+
+def in_both(beside: Running, wanted: list[str], *, without: str) -> None:
+    """Rows are read on both coasts, each by its own servers, and a new one of either is in both."""
+    for region in (EAST, WEST):
+        until(f"{region} is served by itself", lambda region=region: beside.get(region).json["region"] == region)  # type: ignore[misc]
+        write(beside, region, text := f"from {region} after {wanted[-1]}")
+        for where in (EAST, WEST):
+            until(
+                f"all is in {where}",
+                lambda where=where, text=text: {*wanted, text} <= set(notes(beside, where)),  # type: ignore[misc]
+            )
+            assert without not in notes(beside, where)
+
+
+def instances(beside: Running, region: str) -> list[Any]:
+    return list(beside.client("rds", region).describe_db_instances()["DBInstances"])
+
+
+def identifier(instance: Any) -> str:
+    return str(instance["DBInstanceIdentifier"])
+
+
+def current(beside: Running, region: str) -> Any:
+    """The DB instance of the newest generation."""
+    return max((item for item in instances(beside, region) if f"{PREFIX}-db-g" in identifier(item)), key=identifier)
+
+
+def follows(beside: Running, region: str, primary: str) -> None:
+    """The region's database is a replica of the other one's, streams, and lives beside the former generation."""
+    source = current(beside, region)["ReadReplicaSourceDBInstanceIdentifier"]
+    assert source.endswith(identifier(current(beside, primary)))
+    assert len(instances(beside, region)) >= 2
+    standing = json.loads(beside.bicoastal("status", "--format", "json").stdout)["standing"]
+    assert (standing["primary"], standing["protected"]) == (primary, True), standing
+
+
+def tags_of(beside: Running, database: Any) -> dict[str, str]:
+    found = beside.client("rds", WEST).list_tags_for_resource(ResourceName=database["DBInstanceArn"])["TagList"]
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def parameters(beside: Running, kind: str) -> dict[str, str]:
+    (stack,) = beside.client("cloudformation", WEST).describe_stacks(StackName=f"{PREFIX}-{kind}")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    return {item["ParameterKey"]: item["ParameterValue"] for item in stack["Parameters"]}
+
+
+def differing(beside: Running) -> list[str]:
+    """Stacks that `bicoastal plan` would change."""
+    done = beside.bicoastal("plan", "--format", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [stack["id"] for stack in json.loads(done.stdout)["stacks"] if stack["action"] != "none"]
+
+
+def switch(beside: Running, region: str) -> Any:
     """What the balancer says at the switch's path, by its own rule."""
-    client = beside.client("elbv2", WEST)
+    client = beside.client("elbv2", region)
     (listener,) = (
         item
         for balancer in client.describe_load_balancers()["LoadBalancers"]
