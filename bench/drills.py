@@ -23,7 +23,7 @@ from bicoastal.drill.drill import several
 from bicoastal.drill.experiment import Experiment
 from bicoastal.drill.experiments import EXPERIMENTS
 from bicoastal.drill.experiments.switchover import PAUSE_S
-from bicoastal.drill.lanes import groups, side_by_side
+from bicoastal.drill.lanes import in_order, side_by_side
 from bicoastal.drill.report import BROKEN, HELD, UNPLAYED, Report, Unplayed, as_data, verdict
 from bicoastal.drill.stage import Script
 from bicoastal.twin.pace import FAST, REAL, Pace
@@ -61,7 +61,7 @@ def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterato
     for seed in range(given.runs):
         began = time.monotonic()
         play = partial(row, SPEC, given.pace, seed, None)
-        yield from side_by_side(groups(chosen, given.lanes), play, given.lanes)
+        yield from side_by_side(in_order(chosen), play, given.lanes)
         print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
 
 

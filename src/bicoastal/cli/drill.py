@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -139,7 +139,7 @@ def _run(experiment: Experiment, script_for: ScriptOf, pace: Pace, seed: int) ->
 
 def _all(file: Path, pace: Pace, seed: int, lanes: int, *, stay: bool) -> list[Report | Unplayed]:
     """Side by side; in the order of `drill list`, whatever the one was in which they ended."""
-    from bicoastal.drill.lanes import groups, side_by_side  # noqa: PLC0415 - as above
+    from bicoastal.drill.lanes import in_order, side_by_side  # noqa: PLC0415 - as above
 
     # A mistake in the file is said once and at once.
     script_of(file)
@@ -149,20 +149,21 @@ def _all(file: Path, pace: Pace, seed: int, lanes: int, *, stay: bool) -> list[R
     tell = teller(begun)
     play = partial(row, file, pace.name, seed, begun, stay=stay)
     ended: dict[str, Report | Unplayed] = {}
-    for one in side_by_side(groups(chosen, lanes), play, lanes):
+    for one in side_by_side(in_order(chosen), play, lanes):
         ended[one.scenario] = one
         tell(f"[{len(ended)}/{len(chosen)}] {one.scenario}: {verdict(one)}")
     return [ended[one.name] for one in chosen]
 
 
 def row(
-    file: Path, pace: str, seed: int, begun: float | None, names: Sequence[str], *, stay: bool = False
+    file: Path, pace: str, seed: int, begun: float | None, names: Iterable[str], *, stay: bool = False
 ) -> Generator[Report | Unplayed, None, None]:
     """Some of them, one after the other, in a lane's own process; silent where it is not said when all of it began."""
     from bicoastal.drill.drill import several  # noqa: PLC0415 - as above
+    from bicoastal.drill.lanes import in_order  # noqa: PLC0415
 
-    known = [EXPERIMENTS[name] for name in names]
-    chosen = [one.staying() if stay or one.stays_in_a_row else one for one in known]
+    known = {one.name: one for one in in_order(list(EXPERIMENTS.values()))}
+    chosen = (one.staying() if stay or one.stays_in_a_row else one for one in map(known.__getitem__, names))
     with ExitStack() as stack:
         script_for = partial(_script_for, file, stack)
         tell = _say_nothing if begun is None else teller(begun)

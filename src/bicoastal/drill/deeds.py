@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from bicoastal.core.errors import SystemFault
-from bicoastal.drill.experiment import Run
+from bicoastal.drill.experiment import Deed, Run
 from bicoastal.drill.measure import READS, WRITES, settled
 from bicoastal.drill.operator import Command
 from bicoastal.drill.steady import STEADY_S
@@ -120,8 +120,19 @@ def rejoin(run: Run) -> None:
         run.operator.insists("rejoin", within_s=HOME_S)
 
 
+def as_before(run: Run) -> None:
+    """What a rejoin keeps is deleted, and fleets are as large as they were: another drill may begin here."""
+    with run.phase("what was kept is deleted"):
+        run.stage.delete_former_databases()
+        run.stage.restore_fleets()
+        run.wait("what was kept is gone, and fleets are as they were", run.stage.as_it_began, HOME_S)
+
+
 def back_home(run: Run) -> None:
     """The lost side as a replica again, then the primary at home, then the standby as its replica."""
     for words in (("rejoin",), ("switchover", "--to", run.home), ("rejoin",)):
         with run.phase(" ".join(words)):
             run.operator.insists(*words, within_s=HOME_S)
+
+
+AS_BEFORE = Deed("what was kept is deleted, and fleets are as they were", as_before)

@@ -6,7 +6,7 @@ when its steady state is there; after one that broke, and for one that did not f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -56,7 +56,7 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
 
 
 def several(
-    experiments: Sequence[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
+    experiments: Iterable[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
 ) -> Generator[Report | Unplayed, None, None]:
     """One after the other, each as it ends, in as few places as may be. Never raises BicoastalError."""
     with ExitStack() as ends:

@@ -97,6 +97,8 @@ class Experiment:
     """`drill all` ends it where `--stay` does: another one there goes the same way back."""
     asks: Mapping[str, Any] = field(default_factory=dict)
     """What its spec says in place of the given one's, by field and below."""
+    asks_little: bool = False
+    """What it asks for harms no other: all of a row are played with it, and so can share a place."""
     users: int = 2
     """Readers, and as many writers, on each coast."""
     traceless: bool = False

@@ -1,4 +1,4 @@
-"""Drills side by side: each lane is a process with stages of its own, and takes the next group when it has ended one.
+"""Drills side by side: each lane is a process with stages of its own, and takes the next drill when it has ended one.
 
 A drill mostly waits, for timers, thresholds and people, so that two cores play two in hardly more time than one. A lane
 that is killed takes down its twin and nothing else: what it had not told is told as not rehearsed.
@@ -12,7 +12,8 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -23,30 +24,31 @@ from bicoastal.drill.report import Report, Unplayed
 LOOK_S = 0.2
 END_S = 120.0
 """How long a lane may take to end its twin."""
-Play = Callable[[Sequence[str]], Generator[Report | Unplayed, None, None]]
-"""Plays experiments by name, one after the other. It is sent to another process: a function of a module, or a partial
+Play = Callable[[Iterable[str]], Generator[Report | Unplayed, None, None]]
+"""Plays experiments by name, each as it comes. It is sent to another process: a function of a module, or a partial
 of one."""
 
 
-def groups(experiments: Sequence[Experiment], lanes: int) -> list[list[Experiment]]:
-    """What is played in one go: those that leave no trace are dealt out before those that do. Longer ones first.
+def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """As lanes take them: what few share a place with, then what leaves no trace, and at last what ends its stage.
 
-    What asks for a spec of its own has a stage of its own; most of that asks for more of everything, and takes longest.
+    All are to be played with whatever is asked for that harms no other (`asks_little`), so that many can share one.
     """
-    shared = [one for one in experiments if one.traceless and not one.asks]
-    asking = [[one] for one in experiments if one.asks]
-    last = [[one] for one in experiments if not one.asks and not one.traceless] or [[] for _ in range(lanes)]
-    dealt = [[*shared[at :: len(last)], *end] for at, end in enumerate(last)]
-    return [*asking, *(group for group in dealt if group)]
+    common: dict[str, Any] = {}
+    for one in experiments:
+        if one.asks_little:
+            common |= one.asks
+    asking = [replace(one, asks={**common, **one.asks}) for one in experiments]
+    return sorted(asking, key=lambda one: (one.asks == common, not one.traceless))
 
 
-def side_by_side(chosen: Sequence[Sequence[Experiment]], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
+def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
     """Each as it ends. On an interrupt every lane ends what it had started."""
     context = multiprocessing.get_context("spawn")
     jobs, ended = context.Queue(), context.Queue()
-    missing = {one.name: one for group in chosen for one in group}
-    for group in chosen:
-        jobs.put([one.name for one in group])
+    missing = {one.name: one for one in chosen}
+    for name in missing:
+        jobs.put(name)
     running: list[BaseProcess] = []
     try:
         for _ in range(min(lanes, len(chosen))):
@@ -88,11 +90,10 @@ def _lane(play: Play, jobs: Any, ended: Any) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_orphaned, args=(parent.sentinel,), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):
-        for names in iter(jobs.get, None):
-            with contextlib.closing(play(names)) as playing:
-                for found in playing:
-                    ended.put(found)
+    # The next one is taken when the one before has been told.
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(play(iter(jobs.get, None))) as playing:
+        for found in playing:
+            ended.put(found)
 
 
 def _interrupt(*_: object) -> None:

@@ -67,6 +67,7 @@ class Stage:
         self.package: Package | None = None
         self.up_s = 0.0
         self._databases: dict[str, str] = {}
+        self._fleets: dict[str, int] = {}
         self._ends = ExitStack()
 
     def __enter__(self) -> Stage:
@@ -92,9 +93,53 @@ class Stage:
     def begin_play(self) -> int:
         """One more experiment begins here; returns its number. Raises SystemFault."""
         self._plays += 1
-        regions = (self.script.home, self.script.standby)
-        self._databases = {region: self.database_of(region) for region in regions}
+        self._databases = {region: self.database_of(region) for region in self._regions}
+        self._fleets = {region: self._fleet(region)["DesiredCapacity"] for region in self._regions}
         return self._plays
+
+    def delete_former_databases(self) -> None:
+        """All instances but those that the stacks have now. Raises SystemFault."""
+        for region in self._regions:
+            client = self.session.client("rds", region)
+            for identifier in self._former(region):
+                with aws_faults(f"deleting {identifier} in {region}"):
+                    client.modify_db_instance(
+                        DBInstanceIdentifier=identifier, DeletionProtection=False, ApplyImmediately=True
+                    )
+                    client.delete_db_instance(DBInstanceIdentifier=identifier, SkipFinalSnapshot=True)
+
+    def restore_fleets(self) -> None:
+        """As large as they were when the play began. Raises SystemFault."""
+        for region, desired in self._fleets.items():
+            with aws_faults(f"restoring the fleet in {region}"):
+                self.session.client("autoscaling", region).set_desired_capacity(
+                    AutoScalingGroupName=f"{self.script.name}-fleet", DesiredCapacity=desired
+                )
+
+    def as_it_began(self) -> bool:
+        """Whether both of it are done. Raises SystemFault."""
+        return all(
+            not self._former(region)
+            and [one["LifecycleState"] for one in self._fleet(region)["Instances"]] == ["InService"] * desired
+            for region, desired in self._fleets.items()
+        )
+
+    @property
+    def _regions(self) -> tuple[str, str]:
+        return self.script.home, self.script.standby
+
+    def _former(self, region: str) -> list[str]:
+        with aws_faults(f"listing the databases in {region}"):
+            found = self.session.client("rds", region).describe_db_instances()["DBInstances"]
+        now = self.database_of(region)
+        return [one["DBInstanceIdentifier"] for one in found if one["DBInstanceIdentifier"] != now]
+
+    def _fleet(self, region: str) -> dict[str, Any]:
+        with aws_faults(f"looking at the fleet in {region}"):
+            (found,) = self.session.client("autoscaling", region).describe_auto_scaling_groups(
+                AutoScalingGroupNames=[f"{self.script.name}-fleet"]
+            )["AutoScalingGroups"]
+        return dict(found)
 
     def database_of(self, region: str) -> str:
         """Identifier of the one that the region's stack has now: after a rejoin it is another. Raises SystemFault."""

@@ -23,7 +23,7 @@ _LOOK_S = 0.01
 _PROMOTED_WITHIN_S = 5.0
 _ATTEMPT_S = 0.05
 _RECEIVED = """
-SELECT coalesce(bool_or(r.flush_lsn >= CAST(:lsn AS pg_lsn)), false) AS received
+SELECT count(*) AS replicas, coalesce(bool_or(r.flush_lsn >= CAST(:lsn AS pg_lsn)), false) AS received
 FROM pg_stat_replication r JOIN pg_replication_slots p ON p.active_pid = r.pid WHERE starts_with(p.slot_name, :prefix)
 """
 
@@ -91,7 +91,7 @@ def _received(session: Session, config: Config, lsn: str) -> bool:
     deadline = time.monotonic() + _RECEIVED_WITHIN_S
     while True:
         row = session.one(_RECEIVED, lsn=lsn, prefix=config.replica_slot_prefix)
-        if row["received"] or time.monotonic() > deadline:
+        if row["received"] or not row["replicas"] or time.monotonic() > deadline:
             return bool(row["received"])
         time.sleep(_LOOK_S)
 

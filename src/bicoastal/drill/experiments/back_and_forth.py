@@ -226,7 +226,11 @@ EXPERIMENTS = (
             Deed("the other region follows", _stop("after the second rejoin", _home)),
             Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
-        afterwards=(Deed("what is lost is there again, whatever happened", _returns), STEADY_AGAIN),
+        afterwards=(
+            Deed("what is lost is there again, whatever happened", _returns),
+            deeds.AS_BEFORE,
+            STEADY_AGAIN,
+        ),
         then=(
             Promise("each takeover raises the epoch by one", judge_epochs),
             Promise(
@@ -238,5 +242,6 @@ EXPERIMENTS = (
             Promise("only rows that were under way at a loss are lost", judge_rows),
         ),
         predicts=True,
+        traceless=True,
     ),
 )

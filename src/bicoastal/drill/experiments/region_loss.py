@@ -187,8 +187,9 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
         black_hole=isolated,
         predicts=True,
         asks={"failover_tags": TAGS},
+        asks_little=True,
         stays=len(returns) + 1,
-        stays_in_a_row=name != "region-loss",
+        stays_in_a_row=True,
     )
 
 

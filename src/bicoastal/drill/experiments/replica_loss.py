@@ -220,6 +220,7 @@ EXPERIMENTS = (
         afterwards=(
             Deed("the hosts are back, whatever happened", _give_back),
             Deed(f"{_PARAMETER} is as it was", _restore),
+            deeds.AS_BEFORE,
             STEADY_AGAIN,
         ),
         then=(
@@ -232,5 +233,6 @@ EXPERIMENTS = (
             ),
             NOTHING_LOST,
         ),
+        traceless=True,
     ),
 )
