@@ -14,7 +14,7 @@ from pathlib import Path
 from bicoastal.operate.transitions import TABLES, Operation, Step, Transition
 from tools.runbook_deeds import CLOSE_ACCESS, DEEDS, IN_REGION, OPEN_ACCESS, Deed
 
-_FUNCTIONS = Path(__file__).with_name("runbook.sh")
+FUNCTIONS = Path(__file__).with_name("runbook.sh")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "runbook.md"
 IN_REGION_TITLE, BREAK_GLASS_TITLE = "In-region failover", "Break-glass access"
 _HEAD = """\
@@ -65,7 +65,7 @@ The other region's replica still follows `LIVE-before`: build its next generatio
 
 def page() -> str:
     """The text of the page. Raises KeyError for a row that nobody has said how to do by hand."""
-    parts = [_HEAD, _block(_FUNCTIONS.read_text()), ""]
+    parts = [_HEAD, _block(FUNCTIONS.read_text()), ""]
     parts += _operation(Operation.FAILOVER)
     parts += _single(
         IN_REGION_TITLE, "A zone or the database's host is lost, and RDS has not moved it by itself.", IN_REGION

@@ -113,10 +113,14 @@ moved() {  # $REGION's database is available in another zone than $ZONE
 
 gate() {  # REGION open|closed: requests reach the application, or are answered 503 with Retry-After
   if [ "$2" = open ]; then open=1 closed=0; else open=0 closed=1; fi
-  aws elbv2 modify-listener --region "$1" --listener-arn "$(physical "$1" service HttpsListener)" \
-    --default-actions "Type=forward,ForwardConfig={TargetGroups=[{TargetGroupArn=$(
-      physical "$1" service ApplicationTargets),Weight=$open},{TargetGroupArn=$(
-      physical "$1" service GateTargets),Weight=$closed}]}" \
+  aws cloudformation list-stack-resources --region "$1" --stack-name "$PREFIX-service" --output text --query \
+    'StackResourceSummaries[].[LogicalResourceId, PhysicalResourceId]' > service.txt || return 1
+  listener=$(awk '$1 == "HttpsListener" { print $2 }' service.txt)
+  application=$(awk '$1 == "ApplicationTargets" { print $2 }' service.txt)
+  nobody=$(awk '$1 == "GateTargets" { print $2 }' service.txt)
+  groups="{TargetGroupArn=$application,Weight=$open},{TargetGroupArn=$nobody,Weight=$closed}"
+  aws elbv2 modify-listener --region "$1" --listener-arn "$listener" \
+    --default-actions "Type=forward,ForwardConfig={TargetGroups=[$groups]}" \
     --query 'Listeners[0].DefaultActions[0].ForwardConfig.TargetGroups[].[TargetGroupArn, Weight]' --output text
 }
 switch() {  # REGION BODY: what the balancer says at /.well-known/bicoastal/switch
@@ -154,7 +158,7 @@ let_in() {  # REGION: they do again, where they were kept off
 # How stacks are changed.
 
 proposed() {  # REGION STACK: the change set is made, or cannot be; what it says is in proposal.txt
-  aws cloudformation describe-change-set --region "$1" --stack-name "$PREFIX-$2" --change-set-name by-hand --query \
+  aws cloudformation describe-change-set --region "$1" --stack-name "$PREFIX-$2" --change-set-name "$CHANGES" --query \
     '[[[Status, StatusReason]], Changes[].ResourceChange.[Action, LogicalResourceId, ResourceType, Replacement]][]' \
     --output text > proposal.txt || return 1
   made=$(head -n 1 proposal.txt)
@@ -172,11 +176,10 @@ propose() {  # REGION STACK NAME=VALUE...: a change set that moves these paramet
     done
     given="$given $one"
   done
-  # One that was executed keeps its name. To delete one that is not there is no failure.
-  aws cloudformation delete-change-set --region "$region" --stack-name "$PREFIX-$stack" --change-set-name by-hand ||
-    return 1
+  # One that was executed keeps its name.
+  CHANGES=by-hand-$(date +%Y%m%d-%H%M%S)
   # $given is meant to be split: no value that moves has a space. No alarm that watched a release is asked again.
-  aws cloudformation create-change-set --region "$region" --stack-name "$PREFIX-$stack" --change-set-name by-hand \
+  aws cloudformation create-change-set --region "$region" --stack-name "$PREFIX-$stack" --change-set-name "$CHANGES" \
     --use-previous-template --capabilities CAPABILITY_NAMED_IAM --parameters $given --query Id --output text \
     --rollback-configuration '{"RollbackTriggers": [], "MonitoringTimeInMinutes": 0}' || return 1
   await 60 proposed "$region" "$stack" || return 1
@@ -187,11 +190,11 @@ propose() {  # REGION STACK NAME=VALUE...: a change set that moves these paramet
     *"didn't contain changes"*|*"No updates are to be performed"*) made=NOTHING ;;
   esac
   echo "$PREFIX-$stack in $region: $(head -n 1 proposal.txt)"
-  aws cloudformation delete-change-set --region "$region" --stack-name "$PREFIX-$stack" --change-set-name by-hand
+  aws cloudformation delete-change-set --region "$region" --stack-name "$PREFIX-$stack" --change-set-name "$CHANGES"
   [ "$made" = NOTHING ]
 }
 execute() {  # REGION STACK [OPTION]: begin what was proposed
-  aws cloudformation execute-change-set --region "$1" --stack-name "$PREFIX-$2" --change-set-name by-hand ${3:-}
+  aws cloudformation execute-change-set --region "$1" --stack-name "$PREFIX-$2" --change-set-name "$CHANGES" ${3:-}
 }
 promote() {  # begin what change.txt says, if it promotes $REGION's database and does nothing else
   if [ "$(grep -c AWS:: change.txt)" = 1 ] && grep -q 'Modify.DatabaseInstance.AWS::RDS::DBInstance' change.txt &&

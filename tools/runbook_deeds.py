@@ -30,7 +30,8 @@ _CHANGE = (
 _LISTENER = "EC2 > Load Balancers > PREFIX > Listeners > HTTPS:443 > Default action"
 _RUN = "Systems Manager > Run Command > Owned by me > `PREFIX-kit-{verb}`, on one instance of the fleet"
 _BACK = (
-    '`kit "$OTHER" unfence "{\\"Epoch\\": [\\"$((EPOCH - 1))\\"]}"`, delete the change set `by-hand`, and open the gate'
+    '`kit "$OTHER" unfence "{\\"Epoch\\": [\\"$((EPOCH - 1))\\"]}"`, delete the change set (`$CHANGES`), and open the '
+    "gate"
 )
 _EVENTS = "Read the stack's events for the first failure. Nothing that was done before needs to be undone."
 
@@ -117,7 +118,7 @@ look "$REGION" promoted.txt
 printf '{"region": "%s", "epoch": %s, "snapshot": "%s", "lsn": "%s", "at": %s}\\n' "$REGION" "$EPOCH" \\
   "$(field promoted.txt snapshot)" "$(field promoted.txt replayed_lsn)" "$(date +%s)" > promoted.json
 aws s3 cp promoted.json "$(note promoted.json)" --region "$REGION"
-propose "$REGION" database DatabaseRole=primary | tee change.txt
+keep change.txt propose "$REGION" database DatabaseRole=primary
 promote
 """,
         "The change set shows `Modify DatabaseInstance` and nothing else; the stack is UPDATE_IN_PROGRESS. The note in "
@@ -159,7 +160,7 @@ EPOCH=$(field status.json epoch)
 EPOCH=$((${EPOCH:?no kit says the epoch: ask again} + 1))
 printf '{"region": "%s", "epoch": %s, "lossless": true, "at": %s}\\n' "$REGION" "$EPOCH" "$(date +%s)" > promoted.json
 aws s3 cp promoted.json "$(note promoted.json)" --region "$REGION"
-propose "$REGION" database DatabaseRole=primary | tee change.txt
+keep change.txt propose "$REGION" database DatabaseRole=primary
 """,
         "The change set holds one resource: `DatabaseInstance`, Modify. The note in the bucket tells `rejoin` that "
         "there will be nothing that only the former primary has.",

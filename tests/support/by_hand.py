@@ -74,10 +74,10 @@ class ByHand:
         """The same with somebody's credentials."""
         return replace(self, variables={**self.variables, **credentials})
 
-    def pastes(self, section: str, region: str, *, block: int | None = None, typed: str = "", **more: str) -> str:
-        """The page's top and a section of it, or one block, with this region as REGION; returns what was shown."""
-        top, *blocks = lines_of(PAGE.read_text(), section)
-        lines = "\n".join([top, *(blocks if block is None else [blocks[block]])])
+    def pastes(self, section: str, region: str, *, blocks: slice = slice(None), typed: str = "", **more: str) -> str:
+        """The page's top and a section of it, or some blocks, with this region as REGION; returns what was shown."""
+        top, *found = lines_of(PAGE.read_text(), section)
+        lines = "\n".join([top, *found[blocks]])
         other = WEST if region == EAST else EAST
         done = subprocess.run(
             ["sh", "-eux", "-c", lines],

@@ -64,10 +64,10 @@ def test_lines_open_an_instance_and_close_it(beside: Running) -> None:
     instance = beside.in_service(EAST)[0]
     responder = ByHand.at(beside, NAME, INSTANCE=instance, REASON="INC-43: slow, and nobody knows why")
     responder = responder.signed_in(credentials)
-    said = responder.pastes(BREAK_GLASS_TITLE, EAST, block=0, typed="cat /opt/bicoastal/etc/kit.json\n")
+    said = responder.pastes(BREAK_GLASS_TITLE, EAST, blocks=slice(0, 1), typed="cat /opt/bicoastal/etc/kit.json\n")
     assert f'"region": "{EAST}"' in said, "a line was typed on the instance"
     assert tagged(beside, instance)
-    responder.pastes(BREAK_GLASS_TITLE, EAST, block=1)
+    responder.pastes(BREAK_GLASS_TITLE, EAST, blocks=slice(1, 2))
     assert not tagged(beside, instance)
     active = beside.client("ssm").describe_sessions(State="Active", Filters=[{"key": "Target", "value": instance}])
     assert active["Sessions"] == []
@@ -97,7 +97,7 @@ def test_lines_restore_beside_the_live_database(beside: Running) -> None:
         assert made[name] == live[name], name
     tags = {tag["Key"] for tag in rds.list_tags_for_resource(ResourceName=made["DBInstanceArn"])["TagList"]}
     assert {"cost-center", "application", "data-class", "restored-from"} <= tags
-    restorer.pastes(Operation.RESTORE, EAST, block=3, DATABASE=made["DBInstanceIdentifier"])
+    restorer.pastes(Operation.RESTORE, EAST, blocks=slice(3, 4), DATABASE=made["DBInstanceIdentifier"])
     until("it is deleted", lambda: made["DBInstanceIdentifier"] not in map(identifier, instances(beside, EAST)))
 
 
@@ -158,7 +158,10 @@ def test_lines_fail_over_rejoin_and_go_home(beside: Running) -> None:
     assert not current(beside, EAST).get("ReadReplicaSourceDBInstanceIdentifier")
     assert set(writer.acknowledged) <= set(notes(beside, EAST))
 
-    by_hand.pastes(Operation.REJOIN, EAST)
+    # As far as the next generation; Bicoastal, started then, goes on from there, and takes back what was done by hand.
+    both.pastes(Operation.REJOIN, EAST, blocks=slice(0, 4))
+    done = beside.bicoastal("rejoin", deadline_s=300)
+    assert done.returncode == 0, done.stdout + done.stderr
     follows(beside, WEST, EAST)
     in_both(beside, ["before the loss", "alone", *writer.acknowledged], without="never in the west")
     assert differing(beside) == []
