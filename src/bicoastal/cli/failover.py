@@ -60,7 +60,9 @@ def command(
     tell = telling()
     subject = subject_of(spec)
     if in_region:
-        _in_region(subject, wanted_region(subject, region, subject.home), tell)
+        if reason is not None:
+            raise click.BadParameter("a failover inside a region has no guard to override", param_hint="--force")
+        _in_region(subject, wanted_region(subject, region, subject.home), tell, dry_run=dry_run)
         return
     target = wanted_region(subject, region, subject.standby)
     calls = session("failover", subject.prefix)
@@ -87,10 +89,17 @@ def command(
     )
 
 
-def _in_region(subject: Subject, region: str, tell: Tell) -> None:
-    from bicoastal.operate.in_region import fail_over_in_region  # noqa: PLC0415 - another operation altogether
+def _in_region(subject: Subject, region: str, tell: Tell, *, dry_run: bool) -> None:
+    from bicoastal.operate.in_region import fail_over_in_region, movable  # noqa: PLC0415 - another operation altogether
 
     calls = session("failover", subject.prefix)
+    if dry_run:
+        found = movable(calls, subject, region)
+        click.echo(
+            f"{found.identifier} is {found.status} in {found.zone}, with a standby in another zone. RDS would restart "
+            "it there, in 60 to 120 s by its documentation; the endpoint stays. Nothing was changed."
+        )
+        return
     journal = journal_of(calls, subject, region, Operation.FAILOVER)
     with held(calls, region, journal.bucket, f"failover inside {region}"):
         try:

@@ -21,14 +21,8 @@ _RUNNING = frozenset({"Pending", "InProgress", "Waiting", "Cancelling"})
 
 
 def fail_over_in_region(session: Session, subject: Subject, region: str, journal: Journal, tell: Tell) -> Instance:
-    """Move the region's database to its standby; returns it as it is then. Raises Refused where it has none."""
-    before = _instance(session, subject, region)
-    if not before.multi_az:
-        raise Refused(f"{before.identifier} in {region} has no standby: it is not Multi-AZ. Nothing was changed.")
-    if before.status != "available":
-        raise Refused(
-            f"{before.identifier} in {region} is {before.status}; RDS moves an available one. Nothing was done."
-        )
+    """Move the region's database to its standby; returns it as it is then. Raises Refused as below."""
+    before = movable(session, subject, region)
     journal.write("begins", step="in-region failover", identifier=before.identifier, zone=before.zone)
     tell(f"{before.identifier} leaves {before.zone}")
     with aws_faults(f"starting the failover of {before.identifier} in {region}"):
@@ -39,6 +33,19 @@ def fail_over_in_region(session: Session, subject: Subject, region: str, journal
     after = _instance(session, subject, region)
     journal.write("done", step="in-region failover", zone=after.zone)
     return after
+
+
+def movable(session: Session, subject: Subject, region: str) -> Instance:
+    """The region's database, which has a standby and can be moved to it now. Raises Refused where it has none."""
+    found = _instance(session, subject, region)
+    if not found.multi_az:
+        raise Refused(f"{found.identifier} in {region} has no standby: it is not Multi-AZ. Nothing was changed.")
+    if found.status != "available":
+        raise Refused(
+            f"{found.identifier} in {region} is {found.status}; RDS moves an available one. Nothing was changed.\n"
+            "    -> Wait until it is available, then run the same command again."
+        )
+    return found
 
 
 def _instance(session: Session, subject: Subject, region: str) -> Instance:

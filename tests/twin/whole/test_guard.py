@@ -84,6 +84,24 @@ def test_home_is_healthy(twin: Running) -> None:
     assert "Moving it without loss is `bicoastal switchover --to us-west-2`" in said
 
 
+def test_inside_a_region_it_needs_a_standby_and_a_dry_run_moves_nothing(twin: Running) -> None:
+    """Of the two databases one is Multi-AZ: that moves to the other zone, and its endpoint stays."""
+    before = twin.database(EAST)
+    alone = twin.bicoastal("failover", "--in-region", "--to", WEST)
+    assert (alone.returncode, "has no standby: it is not Multi-AZ" in alone.stderr) == (1, True), alone.stderr
+    forced = twin.bicoastal("failover", "--in-region", "--force", "a test")
+    assert (forced.returncode, "no guard to override" in forced.stderr) == (2, True), forced.stderr
+    dry = twin.bicoastal("failover", "--in-region", "--dry-run")
+    assert (dry.returncode, f"is available in {before['AvailabilityZone']}" in dry.stdout) == (0, True), dry.stderr
+    assert twin.database(EAST)["AvailabilityZone"] == before["AvailabilityZone"]
+
+    moved = twin.bicoastal("failover", "--in-region", deadline_s=300)
+    assert moved.returncode == 0, moved.stderr
+    after = twin.database(EAST)
+    assert after["AvailabilityZone"] == before["SecondaryAvailabilityZone"]
+    assert after["Endpoint"] == before["Endpoint"]
+
+
 def test_the_replica_is_backed_up(twin: Running) -> None:
     rds, taken = twin.client("rds", WEST), f"{PREFIX}-held"
     identifier = twin.database(WEST)["DBInstanceIdentifier"]
