@@ -323,7 +323,7 @@ settled "$OTHER" service
     (Operation.REJOIN, Step.RESTORE_TAGS): Deed(
         "Tag Editor: give back what `operations/tags.json` in the artifact bucket says, and remove keys that were not "
         "there; what was launched since has what its neighbours had. Then delete `tags.json`, "
-        "`promoted.json`, `doors.json` and `fenced.json` there.",
+        "`promoted.json`, `doors.json` and, once all that it lists is as it was, `fenced.json` there.",
         """\
 if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "$REGION"; then
   for pair in $(pairs); do
