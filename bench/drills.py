@@ -60,7 +60,7 @@ def main() -> int:
 def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:
     for seed in range(given.runs):
         began = time.monotonic()
-        play = partial(row, SPEC, given.pace, seed, None)
+        play = partial(row, SPEC, given.pace, seed)
         yield from side_by_side(in_order(chosen), play, given.lanes)
         print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
 

@@ -18,17 +18,19 @@ import pytest
 from bicoastal.drill.experiment import Experiment
 from bicoastal.drill.lanes import in_order, side_by_side
 from bicoastal.drill.report import Report, Unplayed
+from bicoastal.drill.turn import Turn
 from tests.drill.test_drill import ALONE, ASKS, A, B, C, experiment
 
 HUNG_S = 600.0
 
 
-def plays(folder: Path, names: Iterable[str]) -> Generator[Report | Unplayed, None, None]:
+def plays(folder: Path, names: Iterable[str], turn: Turn) -> Generator[Report | Unplayed, None, None]:
     """In another process: leaves a file while it plays, and waits for what its name says."""
     name = ""
     try:
         for name in names:
-            (folder / name).write_text(str(os.getpid()))
+            with turn.busy():
+                (folder / name).write_text(str(os.getpid()))
             if name == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if name == "hangs":

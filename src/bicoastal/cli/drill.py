@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bicoastal.drill.drill import ScriptOf
     from bicoastal.drill.experiment import Experiment
     from bicoastal.drill.stage import Script
+    from bicoastal.drill.turn import Turn
     from bicoastal.spec.model import Spec
 
 LIST, ALL = "list", "all"
@@ -147,7 +148,7 @@ def _all(file: Path, pace: Pace, seed: int, lanes: int, *, stay: bool) -> list[R
     click.echo(f"{len(chosen)} drills, {lanes} side by side, pace {pace.name}, seed {seed}", err=True)
     begun = time.monotonic()
     tell = teller(begun)
-    play = partial(row, file, pace.name, seed, begun, stay=stay)
+    play = partial(row, file, pace.name, seed, begun=begun, stay=stay)
     ended: dict[str, Report | Unplayed] = {}
     for one in side_by_side(in_order(chosen), play, lanes):
         ended[one.scenario] = one
@@ -156,7 +157,14 @@ def _all(file: Path, pace: Pace, seed: int, lanes: int, *, stay: bool) -> list[R
 
 
 def row(
-    file: Path, pace: str, seed: int, begun: float | None, names: Iterable[str], *, stay: bool = False
+    file: Path,
+    pace: str,
+    seed: int,
+    names: Iterable[str],
+    turn: Turn,
+    *,
+    begun: float | None = None,
+    stay: bool = False,
 ) -> Generator[Report | Unplayed, None, None]:
     """Some of them, one after the other, in a lane's own process; silent where it is not said when all of it began."""
     from bicoastal.drill.drill import several  # noqa: PLC0415 - as above
@@ -167,7 +175,7 @@ def row(
     with ExitStack() as stack:
         script_for = partial(_script_for, file, stack)
         tell = _say_nothing if begun is None else teller(begun)
-        yield from several(chosen, script_for, Pace.named(pace), seed=seed, tell=tell)
+        yield from several(chosen, script_for, Pace.named(pace), seed=seed, tell=tell, turn=turn)
 
 
 def _code(ended: Sequence[Report | Unplayed]) -> int:

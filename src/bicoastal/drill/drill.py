@@ -7,7 +7,7 @@ when its steady state is there; after one that broke, and for one that did not f
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from bicoastal.drill.judge import predictions, report_of
 from bicoastal.drill.operator import Operator
 from bicoastal.drill.report import Report, Unplayed
 from bicoastal.drill.stage import Script, Stage
+from bicoastal.drill.turn import Turn
 from bicoastal.drill.users import Users
 from bicoastal.drill.watch import NameWatch
 from bicoastal.twin.pace import Pace
@@ -47,7 +48,8 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
         run = Run(experiment, stage, users, Operator(stage, script.standby), tell, watch)
         predicted = predictions(run)
         run.known_rows = stage.ids(script.home) or frozenset()
-        perform(run)
+        with stage.turn.alone() if experiment.alone else nullcontext():
+            perform(run)
         users.entries()  # where one coast's process has ended by itself, that is said
         # Who leaves writes down what he had begun: somebody may have seen that row already.
         users.stop()
@@ -56,7 +58,13 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
 
 
 def several(
-    experiments: Iterable[Experiment], script_of: ScriptOf, pace: Pace, *, seed: int, tell: Tell
+    experiments: Iterable[Experiment],
+    script_of: ScriptOf,
+    pace: Pace,
+    *,
+    seed: int,
+    tell: Tell,
+    turn: Turn | None = None,
 ) -> Generator[Report | Unplayed, None, None]:
     """One after the other, each as it ends, in as few places as may be. Never raises BicoastalError."""
     with ExitStack() as ends:
@@ -73,7 +81,10 @@ def several(
                 inherited = stage is not None
                 try:
                     if stage is None:
-                        stage, asks = ends.enter_context(_stage(script_of(experiment), pace, say)), experiment.asks
+                        stage, asks = (
+                            ends.enter_context(_stage(script_of(experiment), pace, say, turn)),
+                            experiment.asks,
+                        )
                     found = play(experiment, stage, seed=seed, tell=say)
                 except BicoastalError as error:
                     if not inherited:
@@ -96,12 +107,12 @@ def _unplayed(experiment: Experiment, error: BicoastalError, tell: Tell) -> Unpl
     return Unplayed(experiment.name, experiment.title, str(error))
 
 
-def _stage(script: Script, pace: Pace, tell: Tell) -> Stage:
+def _stage(script: Script, pace: Pace, tell: Tell, turn: Turn | None = None) -> Stage:
     def quiet(moment: Moment) -> None:
         del moment
 
     tell("both regions are started and deployed")
-    return Stage(script, pace, quiet, up=lambda seconds: tell(f"both regions are up after {seconds:.1f} s"))
+    return Stage(script, pace, quiet, lambda seconds: tell(f"both regions are up after {seconds:.1f} s"), turn)
 
 
 def _watch(experiment: Experiment, stage: Stage) -> NameWatch:

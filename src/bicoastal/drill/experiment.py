@@ -103,6 +103,8 @@ class Experiment:
     """Readers, and as many writers, on each coast."""
     traceless: bool = False
     """It leaves everything as it was: in a row of drills another may begin where it has ended."""
+    alone: bool = False
+    """Its promises are of seconds: nothing that keeps the machine busy is done beside it."""
     watches: Sequence[str] = ()
     """Names that are asked of DNS all the time, below the application's own; `{home}` and `{standby}` are the regions,
     and an empty one is the application's own."""

@@ -11,20 +11,24 @@ import multiprocessing
 import os
 import queue
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from bicoastal.drill.experiment import Experiment
 from bicoastal.drill.report import Report, Unplayed
+from bicoastal.drill.turn import Turn
 
 LOOK_S = 0.2
 END_S = 120.0
 """How long a lane may take to end its twin."""
-Play = Callable[[Iterable[str]], Generator[Report | Unplayed, None, None]]
+Play = Callable[[Iterable[str], Turn], Generator[Report | Unplayed, None, None]]
 """Plays experiments by name, each as it comes. It is sent to another process: a function of a module, or a partial
 of one."""
 
@@ -45,15 +49,23 @@ def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
 def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
     """Each as it ends. On an interrupt every lane ends what it had started."""
     context = multiprocessing.get_context("spawn")
-    jobs, ended = context.Queue(), context.Queue()
+    measured, others, ended = context.Queue(), context.Queue(), context.Queue()
     missing = {one.name: one for one in chosen}
-    for name in missing:
-        jobs.put(name)
+    for one in chosen:
+        (measured if one.alone else others).put(one.name)
     running: list[BaseProcess] = []
+    file, name = tempfile.mkstemp(prefix="bicoastal-turn-")
+    os.close(file)
+    shared = Path(name)
     try:
-        for _ in range(min(lanes, len(chosen))):
-            jobs.put(None)
-            running.append(context.Process(target=_lane, args=(play, jobs, ended)))
+        lanes = min(lanes, len(chosen))
+        for _ in range(lanes):
+            measured.put(None)
+            others.put(None)
+        for number in range(lanes):
+            # Who plays what is to be alone waits for nobody who does the same.
+            jobs = (measured, others) if number == 0 else (others, measured)
+            running.append(context.Process(target=_lane, args=(play, jobs, ended, shared)))
             running[-1].start()
         while missing:
             alive = any(lane.is_alive() for lane in running)
@@ -69,6 +81,7 @@ def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterat
             lane.join(END_S)
     finally:
         _end(running)
+        shared.unlink(missing_ok=True)
     for one in missing.values():
         yield Unplayed(one.name, one.title, "the process that played it has ended by itself")
 
@@ -83,7 +96,7 @@ def _end(running: Sequence[BaseProcess]) -> None:
             lane.kill()
 
 
-def _lane(play: Play, jobs: Any, ended: Any) -> None:
+def _lane(play: Play, jobs: Sequence[Any], ended: Any, shared: Path) -> None:
     """What a lane's process does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -91,7 +104,10 @@ def _lane(play: Play, jobs: Any, ended: Any) -> None:
     if parent is not None:
         threading.Thread(target=_orphaned, args=(parent.sentinel,), daemon=True).start()
     # The next one is taken when the one before has been told.
-    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(play(iter(jobs.get, None))) as playing:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        contextlib.closing(play(chain.from_iterable(iter(some.get, None) for some in jobs), Turn(shared))) as playing,
+    ):
         for found in playing:
             ended.put(found)
 

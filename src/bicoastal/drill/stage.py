@@ -23,6 +23,7 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.deploy.deployment import Wishes, deploy
 from bicoastal.deploy.moments import Tell
 from bicoastal.deploy.package import Package
+from bicoastal.drill.turn import Turn
 from bicoastal.twin.cloud.administrator import administrator, make_administrator
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.pace import Pace
@@ -53,9 +54,17 @@ class Script:
 class Stage:
     """A context manager: both regions, deployed."""
 
-    def __init__(self, script: Script, pace: Pace, tell: Tell, up: Callable[[float], None] = lambda _: None) -> None:
-        """`up` is told after how many seconds both regions are."""
+    def __init__(
+        self,
+        script: Script,
+        pace: Pace,
+        tell: Tell,
+        up: Callable[[float], None] = lambda _: None,
+        turn: Turn | None = None,
+    ) -> None:
+        """`up` is told after how many seconds both regions are. `turn`: where others play beside it."""
         self._up = up
+        self.turn = turn or Turn()
         self._plays = 0
         self.script = script
         self.pace = pace
@@ -72,7 +81,7 @@ class Stage:
 
     def __enter__(self) -> Stage:
         """Start and deploy. Raises BicoastalError, with everything ended and removed, where that fails."""
-        with ExitStack() as ends:
+        with ExitStack() as ends, self.turn.busy():
             ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
             begun = time.monotonic()
             self.twin.start()

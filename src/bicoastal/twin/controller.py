@@ -21,6 +21,8 @@ Desired = TypeVar("Desired")
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LONGEST_S = 5.0
+SPACING_S = 0.05
+"""At least, and as long as a look took: while stacks are deployed the API changes hundreds of times a second."""
 _WORKERS = 8
 
 
@@ -147,12 +149,14 @@ class Loop(Generic[Key, Desired]):
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._awake.clear()
+            begun = self._clock()
             try:
                 self._round()
             except Exception as error:
                 self._failed(None, error)
             else:
                 self._worked(None)
+            self._stopping.wait(max(self._clock() - begun, SPACING_S))
             trouble = self._troubles.get(None)
             self._awake.wait(self._period_s if trouble is None else max(trouble.until - self._clock(), 0))
 

@@ -242,6 +242,7 @@ EXPERIMENTS = (
             Promise("only rows that were under way at a loss are lost", judge_rows),
         ),
         predicts=True,
+        alone=True,
         traceless=True,
     ),
 )

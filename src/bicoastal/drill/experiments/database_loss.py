@@ -38,5 +38,6 @@ EXPERIMENTS = (
             in_region.STANDBY_ELSEWHERE,
         ),
         traceless=True,
+        alone=True,
     ),
 )

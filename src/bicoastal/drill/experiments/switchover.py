@@ -93,5 +93,6 @@ EXPERIMENTS = (
         ),
         afterwards=(deeds.AS_BEFORE, STEADY_AGAIN),
         traceless=True,
+        alone=True,
     ),
 )

@@ -130,6 +130,7 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         predicts=True,
+        alone=True,
         stays=_COUNTED,
         stays_in_a_row=True,
     ),

@@ -34,12 +34,9 @@ class Fleets:
         self._seen: dict[str, Fleet] = {}
         self._alarm: threading.Timer | None = None
         self._alarm_at = math.inf
-        self._observed = -math.inf
 
     def observe(self) -> Mapping[str, Fleet]:
         """The groups by `REGION/NAME`; those of a lost region stay as they are. Raises SystemFault."""
-        time.sleep(max(self._observed + _SPACING_S - time.monotonic(), 0))
-        self._observed = time.monotonic()
         found: dict[str, Fleet] = {}
         for region in self._ground.regions:
             if region not in self._lost:
@@ -114,8 +111,6 @@ class Fleets:
         self.wake()
 
 
-_SPACING_S = 0.03
-"""Between two looks: while stacks are deployed the API changes hundreds of times a second, and each change pokes."""
 _AFTER_S = 0.01
 """A timer that ends a moment early would find that nothing is due yet."""
 
