@@ -21,10 +21,11 @@ _HEAD = """\
 # Runbook: the same by hand
 Written by `python -m tools.runbook` from `src/bicoastal/operate/transitions.py`: a test holds this page to it. Another
 one runs its lines as they stand here, section by section, with a POSIX shell and the AWS CLI, against a deployment that
-runs on one machine, and with no more rights than are named below: us-east-1 is lost, failed over from, rejoined,
-switched home to, and us-west-2 rejoined; the primary moves to its standby; an instance is opened and closed; a backup
-is restored. What is clicked in the console no test does, nor what is said under "If not", nor the page's last
-paragraph. Nothing of it has ever been run against an AWS account.
+runs on one machine, and with no more rights than are named below: us-east-1 is lost, failed over from, rejoined and
+switched home to; the rejoin after that is begun by these lines, and `bicoastal rejoin` goes on from there; the primary
+moves to its standby; an instance is opened and closed; a backup is restored. What is clicked in the console no test
+does, nor what is said under "If not", nor the page's last paragraph. Nothing of it has ever been run against an AWS
+account.
 
 Use it when `bicoastal` itself cannot run: it is the same steps in the same order, without its guard, its lock and its
 journal. **Tell the others**: two people who follow this page at once are stopped by nobody. Bicoastal, started later,
