@@ -57,6 +57,20 @@ def test_all_are_played_with_what_one_asks_for_and_harms_no_other() -> None:
     assert found[0].asks == {**little.asks, **ASKS.asks}
 
 
+def test_what_is_measured_begins_when_the_crowds_have_left(tmp_path: Path) -> None:
+    crowd, measured = replace(A, name="crowd", crowds=True), replace(A, name="measured", alone=True)
+    playing = side_by_side([measured, crowd, *named("a", "b")], partial(plays, tmp_path), 2)
+    order = [one.scenario for one in playing]
+    assert sorted(order) == ["a", "b", "crowd", "measured"]
+    assert (tmp_path / "measured").stat().st_mtime_ns >= (tmp_path / "crowd").stat().st_mtime_ns
+
+
+def test_with_who_should_have_brought_the_crowd_nobody_waits_for_it(tmp_path: Path) -> None:
+    crowd, measured = replace(A, name="killed", crowds=True), replace(A, name="measured", alone=True)
+    found = [one.scenario for one in side_by_side([measured, crowd], partial(plays, tmp_path), 2)]
+    assert found == ["measured", "killed"]
+
+
 def test_each_lane_takes_the_next_one_and_ends_what_it_began(tmp_path: Path) -> None:
     found = list(side_by_side(named("a", "b", "c", "d"), partial(plays, tmp_path), 2))
     assert sorted(one.scenario for one in found) == ["a", "b", "c", "d"]

@@ -7,7 +7,7 @@ when its steady state is there; after one that broke, and for one that did not f
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -48,8 +48,7 @@ def play(experiment: Experiment, stage: Stage, *, seed: int, tell: Tell) -> Repo
         run = Run(experiment, stage, users, Operator(stage, script.standby), tell, watch)
         predicted = predictions(run)
         run.known_rows = stage.ids(script.home) or frozenset()
-        with stage.turn.alone() if experiment.alone else nullcontext():
-            perform(run)
+        perform(run)
         users.entries()  # where one coast's process has ended by itself, that is said
         # Who leaves writes down what he had begun: somebody may have seen that row already.
         users.stop()

@@ -6,9 +6,10 @@ figures are made afterwards, from the ledger, the gateway's record and both data
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ class Deed:
 
     text: str
     do: Callable[[Run], None]
+    rebuilds: bool = False
+    """It makes servers anew, which takes every core and for how long is not promised."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,9 @@ class Experiment:
     traceless: bool = False
     """It leaves everything as it was: in a row of drills another may begin where it has ended."""
     alone: bool = False
-    """Its promises are of seconds: nothing that keeps the machine busy is done beside it."""
+    """Its promises are of seconds: nobody else on the machine is busy while it does what rebuilds nothing."""
+    crowds: bool = False
+    """A crowd takes what the machine has: nothing whose promises are of seconds is played beside it."""
     watches: Sequence[str] = ()
     """Names that are asked of DNS all the time, below the application's own; `{home}` and `{standby}` are the regions,
     and an empty one is the application's own."""
@@ -186,14 +191,25 @@ def perform(run: Run) -> None:
     if not _given(run, "given"):
         return
     try:
-        with_sentences(run, "when", run.experiment.when)
+        if run.experiment.alone:
+            _when_alone(run)
+        else:
+            with_sentences(run, "when", run.experiment.when)
     finally:
         run.served_until = run.served_until or time.time()
         with_sentences(run, "afterwards", run.experiment.afterwards)
 
 
-def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> None:
-    """Do one after the other, until one fails."""
+def _when_alone(run: Run) -> None:
+    """All of it, alone from one deed that rebuilds to the next."""
+    for rebuilds, deeds in itertools.groupby(run.experiment.when, lambda deed: deed.rebuilds):
+        with nullcontext() if rebuilds else run.stage.turn.alone():
+            if not with_sentences(run, "when", list(deeds)):
+                return
+
+
+def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> bool:
+    """Do one after the other, until one fails; returns whether none did."""
     for deed in deeds:
         run.tell(f"{part}: {deed.text}")
         try:
@@ -201,8 +217,9 @@ def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> None:
         except BicoastalError as error:
             run.said.append(Said(part, deed.text, False, str(error)))
             run.tell(f"  no: {error}")
-            return
+            return False
         run.said.append(Said(part, deed.text, True))
+    return True
 
 
 def _given(run: Run, part: str) -> bool:

@@ -13,9 +13,8 @@ import queue
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -49,26 +48,30 @@ def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
 def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
     """Each as it ends. On an interrupt every lane ends what it had started."""
     context = multiprocessing.get_context("spawn")
-    measured, others, ended = context.Queue(), context.Queue(), context.Queue()
+    ended, calm = context.Queue(), context.Event()
+    jobs = {kind: context.Queue() for kind in _KINDS}
     missing = {one.name: one for one in chosen}
     for one in chosen:
-        (measured if one.alone else others).put(one.name)
+        jobs[_kind(one)].put(one.name)
     running: list[BaseProcess] = []
     file, name = tempfile.mkstemp(prefix="bicoastal-turn-")
     os.close(file)
     shared = Path(name)
     try:
         lanes = min(lanes, len(chosen))
-        for _ in range(lanes):
-            measured.put(None)
-            others.put(None)
+        for waiting in jobs.values():
+            for _ in range(lanes):
+                waiting.put(None)
         for number in range(lanes):
-            # Who plays what is to be alone waits for nobody who does the same.
-            jobs = (measured, others) if number == 0 else (others, measured)
-            running.append(context.Process(target=_lane, args=(play, jobs, ended, shared)))
+            todo = _Todo(jobs, calm, measures=number == 0 and lanes > 1)
+            running.append(context.Process(target=_lane, args=(play, todo, ended, shared)))
             running[-1].start()
         while missing:
-            alive = any(lane.is_alive() for lane in running)
+            living = [lane.is_alive() for lane in running]
+            if not all(living):
+                # One that has ended by itself brings no crowd any more.
+                calm.set()
+            alive = any(living)
             try:
                 found: Report | Unplayed = ended.get(timeout=LOOK_S)
             except queue.Empty:
@@ -86,6 +89,43 @@ def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterat
         yield Unplayed(one.name, one.title, "the process that played it has ended by itself")
 
 
+_KINDS = ("crowds", "others", "measured")
+
+
+def _kind(one: Experiment) -> str:
+    return "crowds" if one.crowds else "measured" if one.alone else "others"
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """What a lane takes, one after the other."""
+
+    jobs: Mapping[str, Any]
+    """Queues of names by kind, each with an end for every lane."""
+    calm: Any
+    """An event: no crowd comes any more."""
+    measures: bool
+    """One lane plays what is measured, as soon as the crowds of another have left; that one's rest is played beside."""
+
+    def names(self) -> Iterator[str]:
+        if not self.measures:
+            yield from iter(self.jobs["crowds"].get, None)
+            self.calm.set()
+            yield from iter(self.jobs["others"].get, None)
+            yield from iter(self.jobs["measured"].get, None)
+            return
+        left = True
+        while left and not self.calm.is_set():
+            name = self.jobs["others"].get()
+            left = name is not None
+            if left:
+                yield name
+        self.calm.wait()
+        yield from iter(self.jobs["measured"].get, None)
+        if left:
+            yield from iter(self.jobs["others"].get, None)
+
+
 def _end(running: Sequence[BaseProcess]) -> None:
     for lane in running:
         if lane.is_alive():
@@ -96,7 +136,7 @@ def _end(running: Sequence[BaseProcess]) -> None:
             lane.kill()
 
 
-def _lane(play: Play, jobs: Sequence[Any], ended: Any, shared: Path) -> None:
+def _lane(play: Play, todo: _Todo, ended: Any, shared: Path) -> None:
     """What a lane's process does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -106,7 +146,7 @@ def _lane(play: Play, jobs: Sequence[Any], ended: Any, shared: Path) -> None:
     # The next one is taken when the one before has been told.
     with (
         contextlib.suppress(KeyboardInterrupt),
-        contextlib.closing(play(chain.from_iterable(iter(some.get, None) for some in jobs), Turn(shared))) as playing,
+        contextlib.closing(play(todo.names(), Turn(shared))) as playing,
     ):
         for found in playing:
             ended.put(found)

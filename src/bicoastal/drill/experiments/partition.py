@@ -340,6 +340,5 @@ EXPERIMENTS = (
             Promise("an acknowledged row that the new primary lacks is in the former one", judge_accounted),
             Promise("`rejoin` lists those rows, and no other, in a file", judge_listed),
         ),
-        alone=True,
     ),
 )

@@ -393,6 +393,7 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         users=USERS,
+        crowds=True,
         asks={
             "instances": {"min": 2, "max": 3},
             "regions": {"standby": {"scaling": SCALING, "at_capacity": AT_CAPACITY}},
@@ -424,6 +425,7 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         users=USERS,
+        crowds=True,
         asks={
             "instances": {"min": 2, "max": 2},
             "regions": {"standby": {"scaling": SCALING, "at_capacity": AT_CAPACITY}},

@@ -34,11 +34,6 @@ def _switch_over(run: Run, to: str) -> None:
         run.operator.insists(_SWITCHOVER, "--to", to, within_s=deeds.HOME_S)
 
 
-def _go_home(run: Run) -> None:
-    _switch_over(run, run.home)
-    deeds.rejoin(run)
-
-
 def pauses(run: Run, found: Evidence) -> list[float]:
     """Of each switchover, in seconds, by whoever waited longest for a write. Where nobody wrote there is none."""
     return [
@@ -81,8 +76,9 @@ EXPERIMENTS = (
         given=STEADY,
         when=(
             Deed("an operator types `bicoastal switchover`", lambda run: _switch_over(run, run.standby)),
-            Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin),
-            Deed("later he goes home, the same way", _go_home),
+            Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin, rebuilds=True),
+            Deed("later he goes home, the same way", lambda run: _switch_over(run, run.home)),
+            Deed("and `bicoastal rejoin` again", deeds.rejoin, rebuilds=True),
             Deed("users are served", deeds.served),
             Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),

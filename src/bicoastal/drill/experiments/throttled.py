@@ -112,7 +112,7 @@ EXPERIMENTS = (
         given=STEADY,
         when=(
             Deed("the API answers badly, everywhere", _throttle),
-            Deed("an operator types `bicoastal deploy`", _deploy),
+            Deed("an operator types `bicoastal deploy`", _deploy, rebuilds=True),
             Deed("the home region is lost, and the survivor's API answers badly", _lose),
             Deed("the operator types `bicoastal failover`", deeds.fail_over),
             Deed("users look for who serves them", deeds.served),
