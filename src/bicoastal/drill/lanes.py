@@ -35,14 +35,15 @@ of one."""
 def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
     """As lanes take them: what few share a place with, then what leaves no trace, and at last what ends its stage.
 
-    All are to be played with whatever is asked for that harms no other (`asks_little`), so that many can share one.
+    What rebuilds comes before what does not: later it would keep those waiting who measure. All are to be played with
+    whatever is asked for that harms no other (`asks_little`), so that many can share one.
     """
     common: dict[str, Any] = {}
     for one in experiments:
         if one.asks_little:
             common |= one.asks
     asking = [replace(one, asks={**common, **one.asks}) for one in experiments]
-    return sorted(asking, key=lambda one: (one.asks == common, not one.traceless))
+    return sorted(asking, key=lambda one: (one.asks == common, not one.traceless, not _rebuilds(one)))
 
 
 def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
@@ -87,6 +88,10 @@ def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterat
         shared.unlink(missing_ok=True)
     for one in missing.values():
         yield Unplayed(one.name, one.title, "the process that played it has ended by itself")
+
+
+def _rebuilds(one: Experiment) -> bool:
+    return not one.alone and any(deed.rebuilds for deed in one.when)
 
 
 _KINDS = ("crowds", "others", "measured")

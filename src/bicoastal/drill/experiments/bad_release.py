@@ -190,7 +190,11 @@ def _stopped(name: str, title: str, change: Change) -> Experiment:
         title,
         given=STEADY,
         when=(
-            Deed("an operator types `bicoastal deploy`", lambda run: _deploy(run, name, change, note="release")),
+            Deed(
+                "an operator types `bicoastal deploy`",
+                lambda run: _deploy(run, name, change, note="release"),
+                rebuilds=True,
+            ),
             Deed("and `bicoastal plan` of the old version", _plan),
         ),
         then=(
@@ -215,7 +219,11 @@ EXPERIMENTS = (
         "a version is released that dies some time later",
         given=STEADY,
         when=(
-            Deed("an operator types `bicoastal deploy`, and the servers of the new version die", _deploy_mortal),
+            Deed(
+                "an operator types `bicoastal deploy`, and the servers of the new version die",
+                _deploy_mortal,
+                rebuilds=True,
+            ),
             Deed("and `bicoastal plan` of the old version", _plan),
         ),
         then=(
