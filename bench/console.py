@@ -80,7 +80,7 @@ def _behind(twin: Running, browser: Browser) -> bool:
 def _shows(made: Page, text: str) -> float:
     begun = time.monotonic()
     coast = made.locator("#picture svg > g").filter(has_text=f"users near {WEST}")
-    until(f"the page shows {text!r}", lambda: text in coast.first.inner_text(), 30)
+    until(f"the page shows {text!r}", lambda: text in (coast.first.text_content() or ""), 30)
     return time.monotonic() - begun
 
 
