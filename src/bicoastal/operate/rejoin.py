@@ -279,6 +279,8 @@ class Rejoin(Walk):
             self._tell(f"{outcome.changed} resources have the tags that they had")
         for arn, why in outcome.refused.items():
             self._note(f"could not be tagged: {arn}: {why}")
+        # Where something else has moved the fleets, their step was passed over.
+        fencing.restore(self._session, self._there.region, self._ledger, crossing=True)
         fencing.forget(self._ledger)
         self._ledger.forget(PROMOTED)
 

@@ -147,11 +147,11 @@ class Switchover(Walk):
                     self._acts.prove_writes(here)
                 self._here = self._set_gate(here, Gate.OPEN)
             case Step.LATCH_SWITCH:
-                self._keep_off()
                 body = f"on:{self._epoch()};"
                 self._acts.set_switch(here, body)
                 self._here = replace(here, switch=body)
                 self._beside("grow the fleet", lambda: self._acts.grow_fleet(self._here))
+                self._keep_off_or_say()
             case Step.RECORD:
                 self._acts.record(self._here)
             case _:
@@ -166,6 +166,13 @@ class Switchover(Walk):
         """For a rejoin: there will be nothing that only the former primary has."""
         document = {"region": self._region, "epoch": self._epoch(), "lossless": True, "at": time.time()}
         self._ledger.write(PROMOTED, document)
+
+    def _keep_off_or_say(self) -> None:
+        """Users are served by now: that the other region has gone meanwhile must not end it."""
+        try:
+            self._keep_off()
+        except BicoastalError as error:
+            self._note(f"servers are not kept off the former primary: {str(error).splitlines()[0]}")
 
     def _keep_off(self) -> str:
         """Servers here would read in the former primary, and old rows, whenever their own database is away."""
