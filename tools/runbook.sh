@@ -131,27 +131,27 @@ switch() {  # REGION BODY: what the balancer says at /.well-known/bicoastal/swit
 
 # Who reaches a database that was a primary.
 
-doors() {  # REGION GROUP FORM: the group's rules that let the other region's servers in, each in this form
-  aws ec2 describe-security-group-rules --region "$1" --filters "Name=group-id,Values=$2" --output json --query \
-    "SecurityGroupRules[?IsEgress==\`false\` && CidrIpv4 && CidrIpv4!='127.0.0.1/32'].$3"
+doors() {  # FORM: the rules that let the survivor's servers to the other region's database, each in this form
+  aws ec2 describe-security-group-rules --region "$REGION" --filters "Name=group-id,Values=$GROUP" --output json \
+    --query "SecurityGroupRules[?IsEgress && FromPort==\`5432\` && CidrIpv4 && CidrIpv4!='127.0.0.1/32'].$1"
 }
-keep_off() {  # REGION: servers of the other one, whose addresses list its database, do not reach it; noted before
+keep_off() {  # the survivor's servers, whose addresses list the other database, do not reach it; noted before
   rule='IpProtocol: IpProtocol, FromPort: FromPort, ToPort: ToPort, Description: Description, CidrIpv4'
   id='SecurityGroupRuleId: SecurityGroupRuleId'
-  group=$(output "$1" network DatabaseGroup) || return 1
-  doors "$1" "$group" "{$id, SecurityGroupRule: {$rule: CidrIpv4}}" > doors.json || return 1
+  GROUP=$(output "$REGION" network FleetGroup) || return 1
+  doors "{$id, SecurityGroupRule: {$rule: CidrIpv4}}" > doors.json || return 1
   grep -q SecurityGroupRuleId doors.json || return 0
   # The second note is for Bicoastal, whose rejoin reads it.
-  printf '{"region": "%s", "group": "%s", "rules": %s, "fleet": null}\n' "$1" "$group" \
-    "$(doors "$1" "$group" "{$id, $rule: CidrIpv4}")" > fenced.json
+  printf '{"region": "%s", "group": "%s", "rules": %s, "fleet": null}\n' "$REGION" "$GROUP" \
+    "$(doors "{$id, IsEgress: IsEgress, $rule: CidrIpv4}")" > kept-off.json
   aws s3 cp doors.json "$(note doors.json)" --region "$REGION" || return 1
-  aws s3 cp fenced.json "$(note fenced.json)" --region "$REGION" || return 1
-  doors "$1" "$group" "{$id, SecurityGroupRule: {$rule: '127.0.0.1/32'}}" > shut.json
-  aws ec2 modify-security-group-rules --region "$1" --group-id "$group" --security-group-rules file://shut.json
+  aws s3 cp kept-off.json "$(note kept-off.json)" --region "$REGION" || return 1
+  doors "{$id, SecurityGroupRule: {$rule: '127.0.0.1/32'}}" > shut.json
+  aws ec2 modify-security-group-rules --region "$REGION" --group-id "$GROUP" --security-group-rules file://shut.json
 }
-let_in() {  # REGION: they do again, where they were kept off
+let_on() {  # they do again, where they were kept off
   aws s3 cp "$(note doors.json)" doors.json --region "$REGION" || return 0
-  aws ec2 modify-security-group-rules --region "$1" --group-id "$(output "$1" network DatabaseGroup)" \
+  aws ec2 modify-security-group-rules --region "$REGION" --group-id "$(output "$REGION" network FleetGroup)" \
     --security-group-rules file://doors.json
 }
 

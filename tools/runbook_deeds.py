@@ -53,6 +53,10 @@ echo "sessions that read: $(field status.json sessions); the epoch is $(field st
     "Wait and ask again; what still reads is ended by the promotion. If no server answers, use another instance. "
     "If the heartbeat is seconds old the primary is alive: stop here and do a switchover.",
 )
+_KEEP_OFF = (
+    "EC2 > Security Groups > the instances', in `REGION`: note the outbound rules for port 5432 of the other region's "
+    "addresses, and edit each to 127.0.0.1/32 (edit, don't delete)"
+)
 _LATCH = Deed(
     "EC2 > Load Balancers > PREFIX > HTTPS:443 > Rules > the first one (path `/.well-known/bicoastal/switch`) > Edit: "
     "response body `on:EPOCH;`, the epoch of the status plus one.",
@@ -102,9 +106,9 @@ DEEDS: dict[tuple[Operation, Step], Deed] = {
     (Operation.FAILOVER, Step.AWAIT_READERS): _READERS,
     (Operation.FAILOVER, Step.LATCH_SWITCH): _LATCH,
     (Operation.FAILOVER, Step.AWAIT_FENCE): Deed(
-        "Nothing to click: a clock. Meanwhile, if the lost region's console answers: Systems Manager there, "
+        f"{_KEEP_OFF}; then a clock. Meanwhile, if the lost region's console answers: Systems Manager there, "
         "`PREFIX-kit-fence` with the epoch and the reason `superseded`. Don't wait for it.",
-        'sleep "$FENCE_S"',
+        'keep_off\nsleep "$FENCE_S"',
         "Time has passed. A primary that sees neither the witness nor its replica has stopped writes by then.",
         "If it may still be reached by users (their DNS is old, it does not see the witness): what it goes on "
         "acknowledging will be listed by `rejoin`, and is not in the survivor.",
@@ -195,10 +199,8 @@ keep fence.json kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"],
     (Operation.SWITCHOVER, Step.RAISE_EPOCH): _RAISE,
     (Operation.SWITCHOVER, Step.OPEN_GATE): _OPEN,
     (Operation.SWITCHOVER, Step.LATCH_SWITCH): Deed(
-        _LATCH.console
-        + " Then EC2 > Security Groups > the database's, in `OTHER`: note its inbound rules for addresses of `REGION`, "
-        "and edit each to 127.0.0.1/32 (edit, don't delete).",
-        'keep_off "$OTHER"\nswitch "$REGION" "on:$EPOCH;"',
+        _LATCH.console + f" Then {_KEEP_OFF}.",
+        'keep_off\nswitch "$REGION" "on:$EPOCH;"',
         _LATCH.seen,
         _LATCH.otherwise + " A server that still reads in the former primary shows old rows until the rejoin.",
     ),
@@ -268,9 +270,8 @@ settled "$OTHER" database
         _CHANGE.format(stack="service", what="`DatabaseHost` and `OtherDatabaseHost`")
         + ", in both regions; servers are replaced in batches. `PREFIX-backup` (`DatabaseArn`, `DatabaseRole`) and "
         "`PREFIX-monitoring` (`DatabaseId`) of `OTHER` meanwhile; whoever may deploy, also `PREFIX-bootstrap` "
-        "(`DatabaseHost`) of both.",
+        "(`DatabaseHost`) of both. At last the outbound rules of the survivor's servers as `doors.json` has them.",
         """\
-let_in "$OTHER"
 HERE=$(output "$REGION" database DatabaseHost) THERE=$(output "$OTHER" database DatabaseHost)
 begin "$REGION" service "DatabaseHost=$HERE" "OtherDatabaseHost=$THERE"
 begin "$OTHER" service "DatabaseHost=$THERE" "OtherDatabaseHost=$HERE"
@@ -282,6 +283,7 @@ settled "$OTHER" backup
 settled "$OTHER" monitoring
 settled "$REGION" service
 settled "$OTHER" service
+let_on
 """,
         "The stacks are UPDATE_COMPLETE and the target groups healthy.",
         "`didn't contain changes`: it is so already. AccessDenied for `bootstrap`: an operator may not change what "
@@ -323,7 +325,7 @@ settled "$OTHER" service
     (Operation.REJOIN, Step.RESTORE_TAGS): Deed(
         "Tag Editor: give back what `operations/tags.json` in the artifact bucket says, and remove keys that were not "
         "there; what was launched since has what its neighbours had. Then delete `tags.json`, "
-        "`promoted.json`, `doors.json` and, once all that it lists is as it was, `fenced.json` there.",
+        "`promoted.json`, `doors.json`, `kept-off.json` and, once all that it lists is as it was, `fenced.json` there.",
         """\
 if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "$REGION"; then
   for pair in $(pairs); do
@@ -335,7 +337,7 @@ if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "
   aws s3 rm "$(note tags.json)" --region "$REGION"
 fi
 NOTES=$(note '')
-for name in promoted doors fenced; do
+for name in promoted doors kept-off fenced; do
   aws s3 rm "$NOTES$name.json" --region "$REGION"
 done
 """,

@@ -202,21 +202,21 @@ def test_a_row_that_nobody_wrote_is_invented() -> None:
 
 def test_a_row_that_was_shown_and_is_missing_is_forgotten() -> None:
     lists = [listed(1.0, ("b", 0.9), ("a", 0.5)), listed(2.0, ("b", 0.9))]
-    assert forgotten(lists, ()) == ["a"]
-    assert forgotten(lists, {"a"}) == [], "it is counted as lost"
+    assert [lack.id for lack in forgotten(lists, ())] == ["a"]
+    assert [lack.id for lack in forgotten(lists, {"a"})] == [], "it is counted as lost"
 
 
 def test_a_row_may_leave_a_full_list_for_newer_ones_alone() -> None:
     before = listed(1.0, ("b", 0.9), ("a", 0.5), full=True)
-    assert forgotten([before, listed(2.0, ("c", 1.5), ("b", 0.9), full=True)], ()) == []
-    assert forgotten([before, listed(2.0, ("c", 1.5), ("a", 0.5), full=True)], ()) == ["b"]
+    assert [lack.id for lack in forgotten([before, listed(2.0, ("c", 1.5), ("b", 0.9), full=True)], ())] == []
+    assert [lack.id for lack in forgotten([before, listed(2.0, ("c", 1.5), ("a", 0.5), full=True)], ())] == ["b"]
 
 
 def test_lists_of_another_region_or_role_or_at_the_same_time_are_not_compared() -> None:
     before = listed(1.0, ("a", 0.5))
-    assert forgotten([before, listed(2.0, region=WEST)], ()) == []
-    assert forgotten([before, listed(2.0, replica=True)], ()) == []
-    assert forgotten([before, listed(1.005)], ()) == []
+    assert [lack.id for lack in forgotten([before, listed(2.0, region=WEST)], ())] == []
+    assert [lack.id for lack in forgotten([before, listed(2.0, replica=True)], ())] == []
+    assert [lack.id for lack in forgotten([before, listed(1.005)], ())] == []
 
 
 def test_the_longest_wait_is_between_two_answers_or_up_to_the_end() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ class Kits:
     """The replica tells its primary at once what it has."""
     deaf: bool = False
     """No fence reaches a replica any more."""
+    hears: Callable[[], None] | None = None
+    """Is told of a verb before it is done."""
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     ran: list[tuple[str, str]] = field(default_factory=list)
 
@@ -57,6 +60,8 @@ class Kits:
     def run(self, region: str, verb: str, parameters: dict[str, list[str]]) -> dict[str, Any]:
         """Do a verb; returns what GetCommandInvocation says."""
         self.ran.append((region, verb))
+        if self.hears is not None:
+            self.hears()
         values = {name: value[0] for name, value in parameters.items()}
         try:
             said = {"status": self._status, "fence": self._fence, "unfence": self._unfence, "probe": self._probe,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bicoastal.core.errors import Refused
+from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.operate.decide import Doubt
 from bicoastal.operate.failover import Failover, Wishes
 from bicoastal.operate.journal import LOCK, Journal, held
@@ -103,6 +103,38 @@ def test_reads_are_unknown_to_a_switchover(
     east = observe_side(session, subject, EAST)
     assert east.kit is not None
     assert east.kit.fence is None
+
+
+def test_a_read_that_lasts_does_not_stop_writes(
+    session: SessionWithKits, kits: Kits, subject: Subject, journal: Journal
+) -> None:
+    """Nobody was reading when it began, so that writes were stopped at once: they go on until the read has ended."""
+    kits.ran.clear()
+
+    def hears() -> None:
+        asked = kits.ran.count((WEST, "status")) > 1
+        if (EAST, "unfence") in kits.ran:
+            kits.reading.clear()
+        elif asked:
+            kits.reading[WEST] = 1
+
+    kits.hears, kits.deaf = hears, True
+    said: list[str] = []
+    try:
+        switchover = Switchover(session, subject, region=WEST, journal=journal, tell=said.append)
+        switchover.replay_s = 0.5
+        with pytest.raises(SystemFault, match="replay the fence"):
+            switchover.run()
+    finally:
+        kits.hears, kits.deaf = None, False
+        kits.reading.clear()
+    done = [verb for region, verb in kits.ran if region == EAST and verb != "status"]
+    assert done == ["fence", "unfence", "fence", "unfence"], "again when nobody reads any more, and for nothing then"
+    assert any("reads last long in us-west-2: writes go on" in line for line in said)
+    _as_it_was(session, subject)
+    east = observe_side(session, subject, EAST)
+    assert east.kit is not None
+    assert (east.kit.role, east.kit.epoch, east.kit.fence) == ("primary", 1, None)
 
 
 def test_a_switchover_that_cannot_promote_lets_the_primary_write_again(

@@ -55,9 +55,11 @@ def test_killed_anywhere_it_goes_on(
 ) -> None:
     # It runs beside, and would outlive here who was killed: a switchover that begins anew has not asked so early.
     monkeypatch.setattr(Acts, "raise_epoch_when_promoted", lambda *_: lambda: False)
+    usual = {region: _to_the_other_database(session, subject, region) for region in (EAST, WEST)}
     kits.lost.add(EAST)
     _killed_everywhere(Operation.FAILOVER, session, subject, tmp_path, WEST, _failover(session, subject, WEST))
     _west_has_taken_over(session, subject)
+    assert set(_to_the_other_database(session, subject, WEST).values()) == {"127.0.0.1/32"}, "it may come back"
     kits.lost.clear()
     kits.databases[EAST, "orders-production-db-g1"].rows.append("written in the east alone")
     _killed_everywhere(Operation.REJOIN, session, subject, tmp_path, WEST, _rejoin(session, subject))
@@ -65,14 +67,14 @@ def test_killed_anywhere_it_goes_on(
     listed = list(tmp_path.glob("*-diverged.jsonl"))
     assert listed
     assert all("written in the east alone" in file.read_text() for file in listed)
-    others = _let_in_from_elsewhere(session, subject, WEST)
+    assert _to_the_other_database(session, subject, WEST) == usual[WEST]
     _killed_everywhere(Operation.SWITCHOVER, session, subject, tmp_path, EAST, _switchover(session, subject, EAST))
-    kept_off = _let_in_from_elsewhere(session, subject, WEST)
-    assert kept_off != others, "a superseded database is read by nobody of the other region"
-    assert set(kept_off.values()) == {"127.0.0.1/32"}
+    kept_off = _to_the_other_database(session, subject, EAST)
+    assert kept_off.keys() == usual[EAST].keys()
+    assert set(kept_off.values()) == {"127.0.0.1/32"}, "a superseded database is read by nobody of the other region"
     _killed_everywhere(Operation.REJOIN, session, subject, tmp_path, EAST, _rejoin(session, subject))
     _both_are_steady(session, subject, EAST, epoch=3)
-    assert _let_in_from_elsewhere(session, subject, WEST) == others
+    assert {region: _to_the_other_database(session, subject, region) for region in (EAST, WEST)} == usual
     names = [
         item["DBInstanceIdentifier"] for item in session.client("rds", EAST).describe_db_instances()["DBInstances"]
     ]
@@ -123,15 +125,15 @@ def _west_has_taken_over(session: SessionWithKits, subject: Subject) -> None:
     assert (west.kit.role, west.kit.epoch, west.kit.fence) == ("primary", 2, None)
 
 
-def _let_in_from_elsewhere(session: SessionWithKits, subject: Subject, region: str) -> dict[str, str]:
-    """The rules of the database's group that name addresses: of servers in the other region."""
-    group = observe_side(session, subject, region, kinds=("network",)).output("network", "DatabaseGroup")
+def _to_the_other_database(session: SessionWithKits, subject: Subject, region: str) -> dict[str, str]:
+    """The rules of the servers' group that lead to addresses by PostgreSQL's port: the other region's database."""
+    group = observe_side(session, subject, region, kinds=("network",)).output("network", "FleetGroup")
     found = session.client("ec2", region).describe_security_group_rules(
         Filters=[{"Name": "group-id", "Values": [group]}]
     )["SecurityGroupRules"]
-    return {
-        rule["SecurityGroupRuleId"]: rule["CidrIpv4"] for rule in found if not rule["IsEgress"] and "CidrIpv4" in rule
-    }
+    rules = [rule for rule in found if rule["IsEgress"] and rule["FromPort"] == 5432 and "CidrIpv4" in rule]
+    assert rules
+    return {rule["SecurityGroupRuleId"]: rule["CidrIpv4"] for rule in rules}
 
 
 def _both_are_steady(session: SessionWithKits, subject: Subject, region: str, *, epoch: int) -> None:

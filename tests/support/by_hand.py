@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.support.running import BIN, EAST, WEST, Running
+from tests.support.running import EAST, WEST, Running
 from tools.runbook import PAGE, lines_of
 
 _PLUGIN = f"""\
@@ -27,12 +27,6 @@ else:
 """
 """Session Manager's own is in no package index: this one speaks its protocol, and types what it reads."""
 
-_AWS = f"""\
-#!/bin/sh
-exec {BIN}/aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"
-"""
-"""As `bicoastal env` has it: version 1 of the AWS CLI forgets AWS_ENDPOINT_URL for some services in us-east-1."""
-
 
 @dataclass(frozen=True)
 class ByHand:
@@ -44,13 +38,14 @@ class ByHand:
     """Of the page's top, and those that the AWS CLI reads."""
 
     @classmethod
-    def at(cls, twin: Running, application: str, **variables: str) -> ByHand:
-        """As the administrator, at a twin of the fast pace: a tenth of what is waited for on AWS."""
-        folder = twin.home.parent / "by-hand"
-        folder.mkdir(exist_ok=True)
-        for name, program in (("session-manager-plugin", _PLUGIN), ("aws", _AWS)):
-            (folder / name).write_text(program)
-            (folder / name).chmod(0o755)
+    def at(cls, twin: Running, folder: Path, application: str, **variables: str) -> ByHand:
+        """As the administrator, at a twin of the fast pace: a tenth of what is waited for on AWS.
+
+        In the folder is what he calls `aws`.
+        """
+        plugin = folder / "session-manager-plugin"
+        plugin.write_text(_PLUGIN)
+        plugin.chmod(0o755)
         pace = {"DRAIN_S": "1", "FENCE_S": "3", "SETTLE_S": "6", "POLL_S": "1"}
         return cls(twin, folder, {**twin.environment, "APPLICATION": application, **pace, **variables})
 

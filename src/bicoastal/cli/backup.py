@@ -321,7 +321,7 @@ def _print_use(walk: Restore) -> None:
     )
     click.echo(
         "  rows out  on a server of the fleet (`docs/backup.md` says how to get there), as `owner`:\n"
-        f"            pg_dump -h {made.host} -U owner -d app -t TABLE | psql -h LIVE_HOST -U owner -d app\n"
+        f"            pg_dump -h {made.host} -U owner -d app -t TABLE | psql -1 -h LIVE_HOST -U owner -d app\n"
         '  service   it replaces the live database by the steps of docs/runbook.md, "Restore"\n'
         f"  delete    aws rds delete-db-instance --region {walk.report.region} --db-instance-identifier {walk.name} "
         "--skip-final-snapshot"

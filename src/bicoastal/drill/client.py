@@ -203,10 +203,10 @@ def _shown(said: dict[str, Any]) -> Shown | None:
     """The rows of a list; None where it is none."""
     try:
         rows = [(str(row["id"]), datetime.fromisoformat(row["stored_at"]).timestamp()) for row in said["orders"]]
-        replica = bool(said["replica"])
+        replica, host = bool(said["replica"]), str(said.get("host", ""))
     except (KeyError, TypeError, ValueError):
         return None
-    return Shown(tuple(id_ for id_, _ in rows), tuple(at for _, at in rows), len(rows) >= _LISTED, replica)
+    return Shown(tuple(id_ for id_, _ in rows), tuple(at for _, at in rows), len(rows) >= _LISTED, replica, host)
 
 
 def _json(answer: Answer) -> dict[str, Any]:

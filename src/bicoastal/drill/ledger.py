@@ -32,6 +32,8 @@ class Shown:
     """There may be older ones that were not shown."""
     replica: bool
     """Read from a database that follows another one."""
+    host: str = ""
+    """Of that database, where the application says it."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,8 @@ class Entry:
 def _shown(data: Any) -> Shown | None:
     if data is None:
         return None
-    return Shown(
-        tuple(map(str, data["ids"])), tuple(map(float, data["stored"])), bool(data["full"]), bool(data["replica"])
-    )
+    ids, stored = tuple(map(str, data["ids"])), tuple(map(float, data["stored"]))
+    return Shown(ids, stored, bool(data["full"]), bool(data["replica"]), str(data.get("host", "")))
 
 
 class Reader:

@@ -232,7 +232,18 @@ def invented(lists: Iterable[Entry], entries: Iterable[Entry], known: Collection
     return list(found)
 
 
-def forgotten(lists: Iterable[Entry], lost: Collection[str]) -> list[str]:
+@dataclass(frozen=True)
+class Lack:
+    """A row that somebody did not see any more."""
+
+    id: str
+    entry: Entry
+    """The first list that lacks it."""
+    before: Entry
+    """That had shown it."""
+
+
+def forgotten(lists: Iterable[Entry], lost: Collection[str]) -> list[Lack]:
     """Rows that a list lacks, though one before had shown them: in the same region, by a database of the same role.
 
     Readers there are compared with one another, each list with those that ended before it began. A row may be
@@ -242,23 +253,20 @@ def forgotten(lists: Iterable[Entry], lost: Collection[str]) -> list[str]:
     for entry in lists:
         if entry.shown is not None:
             series[entry.region, entry.shown.replica].append(entry)
-    missing: dict[str, None] = {}
+    missing: dict[str, Lack] = {}
     for listed in series.values():
         by_end = sorted(listed, key=lambda entry: entry.ended)
-        for entry in listed:
+        for entry in by_end:
             before = _last_before(by_end, entry.began)
             if before is None or before.shown is None or entry.shown is None:
                 continue
-            if not entry.shown.full:
-                missing |= dict.fromkeys(set(before.shown.ids) - set(entry.shown.ids) - set(lost))
-                continue
-            # Both are cut to the same length: what is newer than the oldest shown now must be shown.
-            missing |= dict.fromkeys(
-                id_
-                for id_, stored in zip(before.shown.ids, before.shown.stored, strict=True)
-                if stored > entry.shown.stored[-1] and id_ not in entry.shown.ids and id_ not in lost
-            )
-    return sorted(missing)
+            # Where it is full, both are cut to the same length: what is newer than the oldest shown now must be shown.
+            since = entry.shown.stored[-1] if entry.shown.full else -math.inf
+            shown = {*entry.shown.ids, *lost}
+            for id_, stored in zip(before.shown.ids, before.shown.stored, strict=True):
+                if stored > since and id_ not in shown:
+                    missing.setdefault(id_, Lack(id_, entry, before))
+    return sorted(missing.values(), key=lambda lack: lack.entry.ended)
 
 
 def _last_before(by_end: Sequence[Entry], moment: float) -> Entry | None:

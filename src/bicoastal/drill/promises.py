@@ -5,7 +5,8 @@ from __future__ import annotations
 from bicoastal.blueprint.service.balancer import CLIENT_KEEP_ALIVE_S
 from bicoastal.drill.evidence import Evidence
 from bicoastal.drill.experiment import Judged, Promise, Run
-from bicoastal.drill.measure import Recovery, forgotten, heartbeat_ages, invented
+from bicoastal.drill.ledger import Entry
+from bicoastal.drill.measure import Lack, Recovery, forgotten, heartbeat_ages, invented
 
 READS_SLACK_S = 0.5
 GATE_SLACK_S = 1.0
@@ -110,9 +111,26 @@ def _true(run: Run, found: Evidence) -> Judged:
     made_up = invented(lists, found.entries, run.known_rows)
     gone = forgotten(lists, found.loss.lost if found.loss is not None else ())
     if made_up or gone:
-        first = (made_up or gone)[0]
+        first = made_up[0] if made_up else _lacking(gone[0], found.fault)
         return False, f"{len(made_up)} rows that nobody wrote, {len(gone)} that were there before; the first: {first}"
     return bool(lists), f"{len(lists)} lists were read"
+
+
+def _lacking(lack: Lack, fault: float) -> str:
+    """Who did not see it, when, and which database he and the one before him were shown."""
+    (host, newest), (other, _) = _source(lack.entry), _source(lack.before)
+    age = "it shows nothing" if newest is None else f"its newest row was {lack.entry.ended - newest:.1f} s old"
+    return (
+        f"{lack.id}, for {lack.entry.user} in {lack.entry.region} after {lack.entry.ended - fault:.1f} s, from {host}, "
+        f"{age}; shown at {lack.before.ended - fault:.1f} s from {other}"
+    )
+
+
+def _source(entry: Entry) -> tuple[str, float | None]:
+    shown = entry.shown
+    if shown is None:
+        return "nowhere", None
+    return shown.host or "an unnamed database", max(shown.stored, default=None)
 
 
 def within(text: str, seconds: float, *, writes: bool = True, reads: bool = True) -> Promise:

@@ -125,21 +125,18 @@ class Acts:
 
         Returns what waits for its answer, and says whether it was done. A promotion that takes longer is awaited first.
         """
-        done: list[bool] = []
-
-        def ask() -> None:
-            instances = here.fleet.in_service if here.fleet is not None else ()
-            with contextlib.suppress(BicoastalError):
-                kit.run_verb(
-                    self.session, self.subject, here.region, instances, "unfence", parameters={"Epoch": str(epoch)}
-                )
-                done.append(True)
-
-        thread = beside.start("raise the epoch", ask)
+        instances = here.fleet.in_service[:2] if here.fleet is not None else ()
+        parameters = {"Epoch": str(epoch)}
+        asked = beside.begun(
+            "raise the epoch",
+            lambda: kit.run_verb(self.session, self.subject, here.region, instances, "unfence", parameters=parameters),
+        )
 
         def answered() -> bool:
-            thread.join(KIT_S)
-            return bool(done)
+            with contextlib.suppress(BicoastalError):
+                asked()
+                return True
+            return False
 
         return answered
 

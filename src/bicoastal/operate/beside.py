@@ -92,3 +92,28 @@ def start(name: str, act: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=act, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def begun(name: str, question: Callable[[], Any]) -> Callable[[], Any]:
+    """Ask it now; returns what waits for the answer, and returns it or raises what it raised, as often as it is asked.
+
+    The question has a deadline of its own.
+    """
+    answers: list[Any] = []
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            answers.append(question())
+        except BaseException as error:  # it is raised again by whoever waits
+            failed.append(error)
+
+    thread = start(name, ask)
+
+    def answered() -> Any:
+        thread.join()
+        if failed:
+            raise failed[0]
+        return answers[0]
+
+    return answered

@@ -14,7 +14,7 @@ from functools import partial
 
 from bicoastal.aws.session import Session
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
-from bicoastal.operate import fencing, tags
+from bicoastal.operate import beside, fencing, tags
 from bicoastal.operate.decide import Doubt, Objection, objections, primary, state_of, target_epoch
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.lag import lag_of, streams
@@ -208,6 +208,7 @@ class Failover(Walk):
         heard again reads the switch; its fence arrives by WAL.
         """
         begun = time.monotonic()
+        kept_off = beside.begun("keep servers off the other database", self._keep_off)
         kit = self._here.kit
         if kit is None:
             self._here = self._with_kit(self._here)
@@ -216,7 +217,18 @@ class Failover(Walk):
             if left > _NEAR_S and not self._fenced.is_set():
                 # The last look is made within the wait, not after it.
                 self._here = self._with_kit(self._here)
+        kept_off()
         self._progress = replace(self._progress, fence_awaited=True)
+
+    def _keep_off(self) -> None:
+        """Servers here would write into a former primary that comes back now, and is not fenced yet."""
+        try:
+            said = fencing.keep_off(self._session, self._subject, self._ledger)
+        except BicoastalError as error:
+            self._note(f"servers are not kept off the other region's database: {str(error).splitlines()[0]}")
+            return
+        if said:
+            self._tell(said)
 
     def _until_fenced(self, begun: float) -> float:
         """Seconds left."""

@@ -14,6 +14,8 @@ from bicoastal.aws.session import Session
 
 FENCED = "operations/fenced.json"
 """Rules and fleet of the lost side as they were, and what stands there instead."""
+KEPT_OFF = "operations/kept-off.json"
+"""Rules of this side that let its servers to the other side's database, as they were."""
 PROMOTED = "operations/promoted.json"
 """What the replica had when it was promoted."""
 

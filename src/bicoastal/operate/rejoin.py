@@ -137,7 +137,7 @@ class Rejoin(Walk):
             self._note(f"there is no database in {there.region} any more: nothing to fence, nothing to list")
             self._progress = replace(self._progress, fenced=True, listed=True)
             return
-        said = fencing.restore(self._session, there.region, self._ledger, crossing=False)
+        said = fencing.restore(self._session, there.region, self._ledger)
         if said:
             self._tell(said)
         parameters = {"Epoch": str(self._epoch()), "Reason": fencing.SUPERSEDED}
@@ -224,11 +224,8 @@ class Rejoin(Walk):
     def _refresh(self, seen: Observation) -> None:
         """Everything that names a database, in both regions at once; a group's own rules replace its servers.
 
-        The new ones may ask the other region's database again: until now it was the former primary.
+        The new ones may ask the other region's database: those before them had the former primary's address.
         """
-        said = fencing.restore(self._session, self._there.region, self._ledger, crossing=True)
-        if said:
-            self._tell(said)
         moves: dict[str, Callable[[], None]] = {}
         for side, other in ((seen.here, seen.there), (seen.there, seen.here)):
             wanted: dict[str, dict[str, str]] = {}
@@ -237,6 +234,9 @@ class Rejoin(Walk):
             for kind, parameters in wanted.items():
                 moves[f"{kind} in {side.region}"] = _bound(self, side, kind, parameters)
         beside.together(moves)
+        said = fencing.let_on(self._session, self._ledger)
+        if said:
+            self._tell(said)
 
     def _move(self, side: Side, kind: str, parameters: dict[str, str]) -> None:
         try:
@@ -280,7 +280,7 @@ class Rejoin(Walk):
         for arn, why in outcome.refused.items():
             self._note(f"could not be tagged: {arn}: {why}")
         # Where something else has moved the fleets, their step was passed over.
-        fencing.restore(self._session, self._there.region, self._ledger, crossing=True)
+        fencing.let_on(self._session, self._ledger)
         fencing.forget(self._ledger)
         self._ledger.forget(PROMOTED)
 

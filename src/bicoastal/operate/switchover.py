@@ -7,13 +7,16 @@ in, it goes back instead.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from bicoastal.aws.session import Session
 from bicoastal.aws.waiting import Waiter
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
+from bicoastal.operate import beside
 from bicoastal.operate.decide import (
     FRESH_BEATS,
     Doubt,
@@ -25,7 +28,7 @@ from bicoastal.operate.decide import (
     switchover_state,
 )
 from bicoastal.operate.failover import DRAIN_S
-from bicoastal.operate.fencing import keep_others_away
+from bicoastal.operate.fencing import keep_off
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.ledger import PROMOTED, Ledger
 from bicoastal.operate.observe import observe_both
@@ -35,6 +38,8 @@ from bicoastal.operate.transitions import Operation, State, Step, Transition
 from bicoastal.operate.walk import Report, Tell, Walk
 from bicoastal.stacks.changes import Proposal, discard
 
+SHORT_READS_S = 2.0
+"""By the kit's clocks: reads that last longer are waited for while writes go on."""
 REPLAY_S = 30.0
 """A replica that has not replayed the fence by then is not promoted: writes go on where they were."""
 
@@ -62,6 +67,8 @@ class Switchover(Walk):
         self._proposal: Proposal | None = None
         self._raised: Callable[[], bool] = lambda: False
         """Whether the kit has answered that the epoch is raised; waits for it where it was asked."""
+        self._stopping: Callable[[], Mapping[str, Any]] | None = None
+        """Waits for the fence on the primary, where it was asked for."""
         self.replay_s = REPLAY_S
         self.pause: tuple[float, float] | None = None
         """When writes were stopped and when they were seen to work again, in seconds since the epoch."""
@@ -175,16 +182,27 @@ class Switchover(Walk):
             self._note(f"servers are not kept off the former primary: {str(error).splitlines()[0]}")
 
     def _keep_off(self) -> str:
-        """Servers here would read in the former primary, and old rows, whenever their own database is away."""
-        there = self._there.region
-        rules = keep_others_away(self._session, self._subject, there, self._ledger)
-        return f"servers of {self._region} are kept off the former primary in {there}" if rules else ""
+        return keep_off(self._session, self._subject, self._ledger)
 
     # The steps that wait.
 
     def _drain(self) -> None:
-        self._here = self._drained(self._here, self._drain_s)
-        self._progress = replace(self._progress, drained=True)
+        """Until nobody reads here. Writes are stopped meanwhile where reads are short, for all wait for the later one.
+
+        Short they are where none was under way when it was assessed. Where one lasts all the same, writes go on until
+        it has ended.
+        """
+        kit = self._here.kit
+        if kit is not None and kit.reading == 0:
+            self._ask_to_stop()
+            self._here = self._drained(self._here, min(SHORT_READS_S, self._drain_s))
+            if self._here.kit is None or self._here.kit.reading != 0:
+                self._take_back_the_stop()
+        if self._stopping is None:
+            self._here = self._drained(self._here, self._drain_s)
+        self._see_drained()
+
+    def _see_drained(self) -> None:
         kit = self._here.kit
         if kit is None or kit.reading is None:
             raise Refused(f"How many sessions read in {self._region} is unknown: {self._here.kit_unknown or _KITS}")
@@ -193,15 +211,30 @@ class Switchover(Walk):
                 f"{kit.reading} sessions still read in {self._region}; a promotion would end them.\n"
                 "    -> Give them more time: --drain SECONDS."
             )
+        self._progress = replace(self._progress, drained=True)
+
+    def _ask_to_stop(self) -> None:
+        begun = time.time()
+        self.pause = (begun, begun)
+        parameters = {"Epoch": str(self._epoch()), "Reason": f"{_REASON}{self._region}"}
+        there = self._there.region
+        self._stopping = beside.begun(
+            "stop writes",
+            lambda: self._acts.insist(there, f"stopping writes in {there}", "fence", parameters, within_s=_FENCE_S),
+        )
+
+    def _take_back_the_stop(self) -> None:
+        if self._stopping is not None:
+            stopping, self._stopping, self.pause = self._stopping, None, None
+            with contextlib.suppress(BicoastalError):
+                stopping()
+            self._lift(self._there)
+            self._note(f"reads last long in {self._region}: writes go on until they have ended")
 
     def _stop_writes(self) -> None:
-        reason = f"{_REASON}{self._region}"
-        begun = time.time()
-        said = self._acts.insist(
-            self._there.region, f"stopping writes in {self._there.region}", "fence",
-            {"Epoch": str(self._epoch()), "Reason": reason}, within_s=_FENCE_S,
-        )  # fmt: skip
-        self.pause = (begun, begun)
+        if self._stopping is None:
+            self._ask_to_stop()
+        said = self._stopping() if self._stopping is not None else {}
         received = bool(said.get("received"))
         self._progress = replace(self._progress, replayed=received)
         self._journal.write("stopped", lsn=said.get("lsn"), received=received)
@@ -211,6 +244,10 @@ class Switchover(Walk):
 
         Or it shows the fence itself, with its sessions ended: a later entry of WAL than any acknowledged write.
         """
+        if not self._progress.drained:
+            # An earlier run was killed as it stopped writes, and had not seen the last reader off.
+            self._here = self._drained(self._here, self._drain_s)
+            self._see_drained()
         if self._progress.replayed:
             return
         for _ in Waiter(self.replay_s, f"waiting for the replica in {self._region} to replay the fence"):
@@ -238,6 +275,9 @@ class Switchover(Walk):
     def _undo(self) -> None:
         """To where it was, unless the promotion has begun."""
         try:
+            if self._stopping is not None:
+                with contextlib.suppress(BicoastalError):
+                    self._stopping()
             seen = self._look()
             if seen.here.alone or switchover_state(seen, self._progress) is State.PROMOTING:
                 return

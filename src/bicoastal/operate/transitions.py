@@ -171,7 +171,7 @@ FAILOVER: tuple[Transition, ...] = (
         Step.AWAIT_FENCE,
         State.CUT_OFF,
         "A primary that sees neither the witness nor its replica fences itself: until then it could still acknowledge "
-        "writes that nobody here will have.",
+        "writes that nobody here will have. Servers here, whose addresses list it, are kept off it.",
     ),
     Transition(
         State.CUT_OFF,
@@ -337,8 +337,8 @@ REJOIN: tuple[Transition, ...] = (
         State.STREAMING,
         Step.REFRESH_FLEETS,
         State.REFRESHED,
-        "Servers of both regions are replaced, batch by batch, by such as know the new generation's name, and reach it "
-        "from both; backup and monitoring follow it.",
+        "Servers of both regions are replaced, batch by batch, by such as know the new generation's name; then those "
+        "here reach the other database again. Backup and monitoring follow it.",
         reversible=False,
     ),
     Transition(

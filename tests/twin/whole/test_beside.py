@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from bicoastal.operate.transitions import Operation
 from tests.support.by_hand import ByHand
 from tests.support.mfa import person
 from tests.support.running import EAST, WEST, Running, running, until
+from tests.support.warm_aws import warm_aws
 from tests.twin.whole.conftest import other_application
 from tools.runbook import BREAK_GLASS_TITLE, IN_REGION_TITLE
 
@@ -28,6 +30,14 @@ _GOING = ("CREATED", "PENDING", "RUNNING")
 def beside() -> Iterator[Running]:
     with running(other_application, "--pace", "fast") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of whoever operates by hand: what he keeps from one section of the page to the next."""
+    folder = tmp_path_factory.mktemp("by-hand")
+    with warm_aws(folder):
+        yield folder
 
 
 def test_another_framework_runs_as_well(beside: Running) -> None:
@@ -45,9 +55,9 @@ def test_killed_without_warning_it_goes_on_with_every_row(beside: Running) -> No
     until("the west has it, too", lambda: "before the kill" in notes(beside, WEST))
 
 
-def test_lines_move_the_primary_to_its_standby(beside: Running) -> None:
+def test_lines_move_the_primary_to_its_standby(beside: Running, desk: Path) -> None:
     write(beside, EAST, "in the first zone")
-    operator = ByHand.at(beside, NAME).with_rights("in-region", ("operator",), EAST)
+    operator = ByHand.at(beside, desk, NAME).with_rights("in-region", ("operator",), EAST)
     before = current(beside, EAST)
     operator.pastes(IN_REGION_TITLE, EAST)
     after = current(beside, EAST)
@@ -56,13 +66,13 @@ def test_lines_move_the_primary_to_its_standby(beside: Running) -> None:
     assert {"in the first zone", "in the second zone"} <= set(notes(beside, EAST))
 
 
-def test_lines_open_an_instance_and_close_it(beside: Running) -> None:
+def test_lines_open_an_instance_and_close_it(beside: Running, desk: Path) -> None:
     values = beside.environment
     root = Session.at(values["AWS_ENDPOINT_URL"], values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"])
     role = f"arn:aws:iam::111122223333:role/{PREFIX}-emergency-responder-{EAST}"
     credentials = person(values["AWS_ENDPOINT_URL"], root, "ben", role).assumes(role)
     instance = beside.in_service(EAST)[0]
-    responder = ByHand.at(beside, NAME, INSTANCE=instance, REASON="INC-43: slow, and nobody knows why")
+    responder = ByHand.at(beside, desk, NAME, INSTANCE=instance, REASON="INC-43: slow, and nobody knows why")
     responder = responder.signed_in(credentials)
     said = responder.pastes(BREAK_GLASS_TITLE, EAST, blocks=slice(0, 1), typed="cat /opt/bicoastal/etc/kit.json\n")
     assert f'"region": "{EAST}"' in said, "a line was typed on the instance"
@@ -80,12 +90,12 @@ def tagged(beside: Running, instance: str) -> bool:
     return bool(beside.client("ec2").describe_tags(Filters=filters)["Tags"])
 
 
-def test_lines_restore_beside_the_live_database(beside: Running) -> None:
+def test_lines_restore_beside_the_live_database(beside: Running, desk: Path) -> None:
     write(beside, EAST, "to be restored")
     count = len(notes(beside, EAST))
     back_up(beside)
     write(beside, EAST, "after the backup")
-    restorer = ByHand.at(beside, NAME).with_rights("restorer", ("operator", "restorer"), EAST)
+    restorer = ByHand.at(beside, desk, NAME).with_rights("restorer", ("operator", "restorer"), EAST)
     restorer.pastes(Operation.RESTORE, EAST, KEEP="yes")
     (note,) = (item for item in json.loads(restorer.kept("page.json"))["tables"] if item["table"] == "public.note")
     assert (note["restored"]["rows"], note["here"]["rows"]) == (count, count + 1)
@@ -115,9 +125,9 @@ def back_up(beside: Running) -> None:
     assert done["State"] == "COMPLETED", done.get("StatusMessage")
 
 
-def test_lines_fail_over_rejoin_and_go_home(beside: Running) -> None:
+def test_lines_fail_over_rejoin_and_go_home(beside: Running, desk: Path) -> None:
     """One test, for each section begins where the former ended. Nothing of Bicoastal runs but what looks in between."""
-    by_hand = ByHand.at(beside, NAME, FAILOVER_TAGS="cost-center=911,mode=failover")
+    by_hand = ByHand.at(beside, desk, NAME, FAILOVER_TAGS="cost-center=911,mode=failover")
     survivor = by_hand.with_rights("survivor", ("operator", "failover-tags"), WEST)
     both = by_hand.with_rights("both", ("operator", "rejoin", "failover-tags"), EAST, WEST)
     write(beside, EAST, "before the loss")

@@ -154,7 +154,7 @@ def _bring_back(run: Run) -> None:
         file = Path(run.stage.folder) / f"{TABLE}.sql"
         file.write_text(dump)
         live = looks.database(run, run.home).identifier
-        _program(run, live, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(file))
+        _program(run, live, "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", str(file))
         run.kept["back"] = time.time()
 
 

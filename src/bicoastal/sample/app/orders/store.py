@@ -64,6 +64,8 @@ class Latest:
     orders: list[Order]
     replica: bool
     """Read from a copy, which may be a moment behind."""
+    host: str
+    """Of the database that was read."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Store:
             answer = await (await session.execute("SELECT pg_is_in_recovery()")).fetchone()
             async with session.cursor(row_factory=class_row(Order)) as cursor:
                 await cursor.execute("SELECT * FROM orders ORDER BY stored_at DESC LIMIT %s", (limit,))
-                return Latest(await cursor.fetchall(), isinstance(answer, tuple) and answer[0] is True)
+                orders = await cursor.fetchall()
+            return Latest(orders, isinstance(answer, tuple) and answer[0] is True, session.info.host)
 
         return await _within(READ_DEADLINE_S, lambda: self._try(self._reader, work))
 

@@ -88,7 +88,7 @@ class Web:
         """The last orders, and whose copy of them this is."""
         try:
             latest = await self._store.latest(_LISTED)
-            known = {"region": self._settings.region, "replica": latest.replica}
+            known = {"region": self._settings.region, "replica": latest.replica, "host": latest.host}
             return _json({**known, "orders": [_plain(order) for order in latest.orders]})
         except Unavailable as error:
             return _unavailable(f"orders cannot be read: {error}")
