@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bicoastal.drill.experiment import Experiment
+from bicoastal.drill.experiment import Deed, Experiment
 from bicoastal.drill.lanes import in_order, side_by_side
 from bicoastal.drill.report import Report, Unplayed
 from bicoastal.drill.turn import Turn
@@ -63,6 +63,17 @@ def test_what_is_measured_begins_when_the_crowds_have_left(tmp_path: Path) -> No
     order = [one.scenario for one in playing]
     assert sorted(order) == ["a", "b", "crowd", "measured"]
     assert (tmp_path / "measured").stat().st_mtime_ns >= (tmp_path / "crowd").stat().st_mtime_ns
+
+
+def test_what_rebuilds_is_over_before_anything_is_measured(tmp_path: Path) -> None:
+    crowd, measured = replace(A, name="crowd", crowds=True), replace(A, name="measured", alone=True)
+    builds = Deed("something is built", lambda _: None, rebuilds=True)
+    rebuilding = [replace(A, name=name, when=(builds,), traceless=True) for name in ("x", "y", "z")]
+    chosen = in_order([measured, *named("a"), *rebuilding, crowd])
+    order = [one.scenario for one in side_by_side(chosen, partial(plays, tmp_path), 2)]
+    assert sorted(order) == ["a", "crowd", "measured", "x", "y", "z"]
+    times = {name: (tmp_path / name).stat().st_mtime_ns for name in order}
+    assert times["measured"] >= max(times[name] for name in ("x", "y", "z", "crowd"))
 
 
 def test_with_who_should_have_brought_the_crowd_nobody_waits_for_it(tmp_path: Path) -> None:

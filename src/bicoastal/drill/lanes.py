@@ -35,8 +35,8 @@ of one."""
 def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
     """As lanes take them: what few share a place with, then what leaves no trace, and at last what ends its stage.
 
-    What rebuilds comes before what does not: later it would keep those waiting who measure. All are to be played with
-    whatever is asked for that harms no other (`asks_little`), so that many can share one.
+    Among those of a sort what rebuilds comes first, for it takes longest. All are to be played with whatever is asked
+    for that harms no other (`asks_little`), so that many can share one.
     """
     common: dict[str, Any] = {}
     for one in experiments:
@@ -44,6 +44,10 @@ def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
             common |= one.asks
     asking = [replace(one, asks={**common, **one.asks}) for one in experiments]
     return sorted(asking, key=lambda one: (one.asks == common, not one.traceless, not _rebuilds(one)))
+
+
+def _rebuilds(one: Experiment) -> bool:
+    return any(deed.rebuilds for deed in one.when)
 
 
 def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
@@ -90,15 +94,15 @@ def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterat
         yield Unplayed(one.name, one.title, "the process that played it has ended by itself")
 
 
-def _rebuilds(one: Experiment) -> bool:
-    return not one.alone and any(deed.rebuilds for deed in one.when)
-
-
-_KINDS = ("crowds", "others", "measured")
+_KINDS = ("crowds", "rebuilding", "others", "measured")
 
 
 def _kind(one: Experiment) -> str:
-    return "crowds" if one.crowds else "measured" if one.alone else "others"
+    if one.crowds:
+        return "crowds"
+    if one.alone:
+        return "measured"
+    return "rebuilding" if one.traceless and _rebuilds(one) else "others"
 
 
 @dataclass(frozen=True)
@@ -110,15 +114,17 @@ class _Todo:
     calm: Any
     """An event: no crowd comes any more."""
     measures: bool
-    """One lane plays what is measured, as soon as the crowds of another have left; that one's rest is played beside."""
+    """One lane plays what rebuilds while another has its crowds, and then what is measured: both at once would keep
+    who measures waiting. Beside it the other one plays what disturbs nobody."""
 
     def names(self) -> Iterator[str]:
         if not self.measures:
             yield from iter(self.jobs["crowds"].get, None)
             self.calm.set()
-            yield from iter(self.jobs["others"].get, None)
-            yield from iter(self.jobs["measured"].get, None)
+            for kind in ("others", "rebuilding", "measured"):
+                yield from iter(self.jobs[kind].get, None)
             return
+        yield from iter(self.jobs["rebuilding"].get, None)
         left = True
         while left and not self.calm.is_set():
             name = self.jobs["others"].get()
