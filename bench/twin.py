@@ -4,17 +4,24 @@
     weight   PSS of every process of the twin: 2 regions x 2 instances, primary, standbys, replica  <= 700 MiB
     stacks   all stacks of both regions on the control plane alone                               <= 8 s
     deploy   wall time against the critical path of the stack graph, every change set delayed    <= 1.1
+    tests    with `--tests` alone: those of a whole twin, two at a time, and no process is left   <= 360 s
 
 Prints ratios to the limits; exits 1 when a bar is missed. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import os
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+import psutil
 
 from bicoastal.aws.session import Session
 from bicoastal.cli.build_cache import cache_folder, cached
@@ -34,6 +41,7 @@ UP_S = 10.0
 WEIGHT_MIB = 700.0
 STACKS_S = 8.0
 DEPLOY_RATIO = 1.1
+TESTS_S = 360.0
 DELAY_S = 1.0
 """Added to the execution of every change set: AWS's own times, in small."""
 SPEC = Path(__file__).resolve().parent.parent / "examples" / "orders" / "bicoastal.yaml"
@@ -41,6 +49,10 @@ SPEC = Path(__file__).resolve().parent.parent / "examples" / "orders" / "bicoast
 
 def main() -> int:
     """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description="The bars of the twin.")
+    parser.add_argument("--tests", action="store_true", help="The integration tests' time, and nothing else.")
+    if parser.parse_args().tests:
+        return 0 if _tests() else 1
     held = [*_ups(), _deploys(0.0), _deploys(DELAY_S)]
     return 0 if all(held) else 1
 
@@ -106,6 +118,28 @@ def _deploys(delay_s: float) -> bool:
         walked = time.monotonic() - begins[0]
         print(f"  critical path {path:.2f} s, walked in {walked:.2f} s, {wall:.2f} s with the preflight")
         return _bar(f"deploy, {delay_s:g} s a stack", walked / path, "x the path", DEPLOY_RATIO)
+
+
+def _tests() -> bool:
+    """The integration tests, on two workers as on a machine of two cores."""
+    before = _servers()
+    begun = time.monotonic()
+    command = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder", "tests/twin/whole"]
+    done = subprocess.run([sys.executable, *command], cwd=SPEC.parents[2], check=False)
+    wall = time.monotonic() - begun
+    left = _servers() - before
+    print(f"tests ended with {done.returncode}; {len(left)} processes of theirs are left")
+    return _bar("integration tests", wall, "s", TESTS_S) and done.returncode == 0 and not left
+
+
+def _servers() -> set[int]:
+    """What runs on this machine and may be a twin's."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(name in " ".join(process.cmdline()) for name in ("bicoastal", "postgres", "envoy")):
+                found.add(process.pid)
+    return found - {os.getpid()}
 
 
 def _bar(what: str, measured: float, unit: str, limit: float) -> bool:

@@ -16,7 +16,7 @@ from bicoastal.aws.waiting import Waiter
 from bicoastal.core.errors import BicoastalError, Refused, SystemFault
 from bicoastal.operate import beside, kit
 from bicoastal.operate.observe import APPLICATION, GATE, LISTENER, RULE, fleet_of, instance_of
-from bicoastal.operate.sight import Gate, Side
+from bicoastal.operate.sight import Fleet, Gate, Side
 from bicoastal.operate.subject import Subject
 from bicoastal.stacks.changes import Desired, Proposal, discard, execute, propose
 from bicoastal.stacks.recovery import make_ready
@@ -150,17 +150,20 @@ class Acts:
         doing: str,
         verb: str,
         parameters: Mapping[str, str] | None = None,
+        *,
         within_s: float = KIT_S,
+        known: Fleet | None = None,
     ) -> Mapping[str, Any]:
         """Run a verb of the kit until it works: a primary that has just been promoted may not take connections yet.
 
-        The fleet is looked up each time: instances come and go. Raises SystemFault with what was said last.
+        The fleet is looked up each time, for instances come and go; at first it is what is known of it, where anything
+        is. Raises SystemFault with what was said last.
         """
         said = ""
         try:
             for _ in Waiter(within_s, doing):
                 try:
-                    fleet = fleet_of(self.session, self.subject, region)
+                    fleet, known = known or fleet_of(self.session, self.subject, region), None
                     instances = fleet.in_service if fleet is not None else ()
                     return kit.run_verb(self.session, self.subject, region, instances, verb, parameters=parameters)
                 except (Refused, SystemFault) as error:

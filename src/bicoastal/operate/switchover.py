@@ -217,10 +217,12 @@ class Switchover(Walk):
         begun = time.time()
         self.pause = (begun, begun)
         parameters = {"Epoch": str(self._epoch()), "Reason": f"{_REASON}{self._region}"}
-        there = self._there.region
+        there, fleet = self._there.region, self._there.fleet
         self._stopping = beside.begun(
             "stop writes",
-            lambda: self._acts.insist(there, f"stopping writes in {there}", "fence", parameters, within_s=_FENCE_S),
+            lambda: self._acts.insist(
+                there, f"stopping writes in {there}", "fence", parameters, within_s=_FENCE_S, known=fleet
+            ),
         )
 
     def _take_back_the_stop(self) -> None:

@@ -18,7 +18,7 @@ from bicoastal.operate.act import Acts
 from bicoastal.operate.decide import Objection, Progress
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.observe import fleet_of
-from bicoastal.operate.sight import Gate, Side
+from bicoastal.operate.sight import Fleet, Gate, Side
 from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, State, Step, Transition, row
 
@@ -137,10 +137,10 @@ class Walk(ABC):
             raise AssertionError("it was assessed first")
         return self.report.epoch
 
-    def _with_kit(self, side: Side) -> Side:
-        """The side with what its kit says now; its fleet is looked up anew, for instances come and go."""
+    def _with_kit(self, side: Side, known: Fleet | None = None) -> Side:
+        """The side with what its kit says now; its fleet is looked up where none is known: instances come and go."""
         try:
-            fleet = fleet_of(self._session, self._subject, side.region)
+            fleet = known or fleet_of(self._session, self._subject, side.region)
             found = kit.ask(self._session, self._subject, side.region, fleet.in_service if fleet is not None else ())
             return replace(side, fleet=fleet, kit=found, kit_unknown="")
         except BicoastalError as error:
@@ -164,8 +164,9 @@ class Walk(ABC):
         """Give readers so long, by the kit's clocks; returns the side as it is when none is left or time is over."""
         second = here.kit.second_s if here.kit is not None else 1.0
         end = time.monotonic() + drain_s * second
+        known = here.fleet
         while True:
-            now = self._with_kit(here)
+            now, known = self._with_kit(here, known), None
             if (now.kit is not None and now.kit.reading == 0) or time.monotonic() >= end:
                 return now
             time.sleep(LOOK_S * second)
