@@ -55,7 +55,11 @@ def _pages(acts: Acts, region: str, snapshot: str) -> Iterator[Any]:
     after = 0
     while True:
         page = acts.insist(
-            region, f"listing what {region} alone has", "diverged", {"Snapshot": snapshot, "After": str(after)}, _PAGE_S
+            region,
+            f"listing what {region} alone has",
+            "diverged",
+            {"Snapshot": snapshot, "After": str(after)},
+            within_s=_PAGE_S,
         )
         yield page
         if not page["more"]:
