@@ -184,7 +184,7 @@ def _open(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mark(rule: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (*(rule.get(name) for name in ("IsEgress", *_PLAIN)), "ReferencedGroupId" in rule)
+    return (bool(rule.get("IsEgress")), *(rule.get(name) for name in _PLAIN), "ReferencedGroupId" in rule)
 
 
 def _modify(session: Session, region: str, group: str, rule: str, wanted: Mapping[str, Any]) -> None:
