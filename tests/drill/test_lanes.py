@@ -15,22 +15,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bicoastal.drill.experiment import Deed, Experiment
-from bicoastal.drill.lanes import in_order, side_by_side
+from bicoastal.drill.experiment import Experiment
+from bicoastal.drill.lanes import NICE, in_order, side_by_side
 from bicoastal.drill.report import Report, Unplayed
-from bicoastal.drill.turn import Turn
 from tests.drill.test_drill import ALONE, ASKS, A, B, C, experiment
 
 HUNG_S = 600.0
 
 
-def plays(folder: Path, names: Iterable[str], turn: Turn) -> Generator[Report | Unplayed, None, None]:
+def plays(folder: Path, names: Iterable[str]) -> Generator[Report | Unplayed, None, None]:
     """In another process: leaves a file while it plays, and waits for what its name says."""
     name = ""
     try:
         for name in names:
-            with turn.busy():
-                (folder / name).write_text(str(os.getpid()))
+            (folder / name).write_text(str(os.getpid()))
+            (folder / f"{name} nice").write_text(str(os.nice(0)))
             if name == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if name == "hangs":
@@ -57,29 +56,30 @@ def test_all_are_played_with_what_one_asks_for_and_harms_no_other() -> None:
     assert found[0].asks == {**little.asks, **ASKS.asks}
 
 
-def test_what_is_measured_begins_when_the_crowds_have_left(tmp_path: Path) -> None:
-    crowd, measured = replace(A, name="crowd", crowds=True), replace(A, name="measured", alone=True)
-    playing = side_by_side([measured, crowd, *named("a", "b")], partial(plays, tmp_path), 2)
-    order = [one.scenario for one in playing]
-    assert sorted(order) == ["a", "b", "crowd", "measured"]
-    assert (tmp_path / "measured").stat().st_mtime_ns >= (tmp_path / "crowd").stat().st_mtime_ns
+def test_what_is_measured_is_played_by_one_lane_to_which_the_others_leave_the_machine(tmp_path: Path) -> None:
+    measured = [replace(A, name=name, measured=True) for name in ("x", "y")]
+    found = list(side_by_side([*named("a", "b", "c"), *measured], partial(plays, tmp_path), 2))
+    assert sorted(one.scenario for one in found) == ["a", "b", "c", "x", "y"]
+    assert (tmp_path / "x").read_text() == (tmp_path / "y").read_text()
+    mine = os.nice(0)
+    assert {(tmp_path / f"{name} nice").read_text() for name in "xy"} == {str(mine)}
+    assert {(tmp_path / f"{name} nice").read_text() for name in "abc"} == {str(min(mine + NICE, 19))}
 
 
-def test_what_rebuilds_is_over_before_anything_is_measured(tmp_path: Path) -> None:
-    crowd, measured = replace(A, name="crowd", crowds=True), replace(A, name="measured", alone=True)
-    builds = Deed("something is built", lambda _: None, rebuilds=True)
-    rebuilding = [replace(A, name=name, when=(builds,), traceless=True) for name in ("x", "y", "z")]
-    chosen = in_order([measured, *named("a"), *rebuilding, crowd])
-    order = [one.scenario for one in side_by_side(chosen, partial(plays, tmp_path), 2)]
-    assert sorted(order) == ["a", "crowd", "measured", "x", "y", "z"]
-    times = {name: (tmp_path / name).stat().st_mtime_ns for name in order}
-    assert times["measured"] >= max(times[name] for name in ("x", "y", "z", "crowd"))
+def test_by_one_lane_all_is_played_and_nobody_steps_back(tmp_path: Path) -> None:
+    measured = replace(A, name="x", measured=True)
+    found = [one.scenario for one in side_by_side([measured, *named("a")], partial(plays, tmp_path), 1)]
+    assert found == ["a", "x"]
+    assert (tmp_path / "a nice").read_text() == str(os.nice(0))
 
 
-def test_with_who_should_have_brought_the_crowd_nobody_waits_for_it(tmp_path: Path) -> None:
-    crowd, measured = replace(A, name="killed", crowds=True), replace(A, name="measured", alone=True)
-    found = [one.scenario for one in side_by_side([measured, crowd], partial(plays, tmp_path), 2)]
-    assert found == ["measured", "killed"]
+def test_what_is_to_be_measured_by_a_lane_that_was_killed_is_played_by_another(tmp_path: Path) -> None:
+    measured = [replace(A, name=name, measured=True) for name in ("killed", "x")]
+    found = {one.scenario: one for one in side_by_side([*measured, *named("a")], partial(plays, tmp_path), 2)}
+    assert sorted(found) == ["a", "killed", "x"]
+    played = found["x"]
+    assert isinstance(played, Unplayed)
+    assert played.why.startswith("by ")
 
 
 def test_each_lane_takes_the_next_one_and_ends_what_it_began(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from bicoastal.drill.drill import ScriptOf
     from bicoastal.drill.experiment import Experiment
     from bicoastal.drill.stage import Script
-    from bicoastal.drill.turn import Turn
     from bicoastal.spec.model import Spec
 
 LIST, ALL = "list", "all"
@@ -161,7 +160,6 @@ def row(
     pace: str,
     seed: int,
     names: Iterable[str],
-    turn: Turn,
     *,
     begun: float | None = None,
     stay: bool = False,
@@ -175,7 +173,7 @@ def row(
     with ExitStack() as stack:
         script_for = partial(_script_for, file, stack)
         tell = _say_nothing if begun is None else teller(begun)
-        yield from several(chosen, script_for, Pace.named(pace), seed=seed, tell=tell, turn=turn)
+        yield from several(chosen, script_for, Pace.named(pace), seed=seed, tell=tell)
 
 
 def _code(ended: Sequence[Report | Unplayed]) -> int:

@@ -18,7 +18,6 @@ from bicoastal.drill.judge import predictions, report_of
 from bicoastal.drill.operator import Operator
 from bicoastal.drill.report import Report, Unplayed
 from bicoastal.drill.stage import Script, Stage
-from bicoastal.drill.turn import Turn
 from bicoastal.drill.users import Users
 from bicoastal.drill.watch import NameWatch
 from bicoastal.twin.pace import Pace
@@ -63,7 +62,6 @@ def several(
     *,
     seed: int,
     tell: Tell,
-    turn: Turn | None = None,
 ) -> Generator[Report | Unplayed, None, None]:
     """One after the other, each as it ends, in as few places as may be. Never raises BicoastalError."""
     with ExitStack() as ends:
@@ -80,10 +78,8 @@ def several(
                 inherited = stage is not None
                 try:
                     if stage is None:
-                        stage, asks = (
-                            ends.enter_context(_stage(script_of(experiment), pace, say, turn)),
-                            experiment.asks,
-                        )
+                        stage = ends.enter_context(_stage(script_of(experiment), pace, say))
+                        asks = experiment.asks
                     found = play(experiment, stage, seed=seed, tell=say)
                 except BicoastalError as error:
                     if not inherited:
@@ -106,12 +102,12 @@ def _unplayed(experiment: Experiment, error: BicoastalError, tell: Tell) -> Unpl
     return Unplayed(experiment.name, experiment.title, str(error))
 
 
-def _stage(script: Script, pace: Pace, tell: Tell, turn: Turn | None = None) -> Stage:
+def _stage(script: Script, pace: Pace, tell: Tell) -> Stage:
     def quiet(moment: Moment) -> None:
         del moment
 
     tell("both regions are started and deployed")
-    return Stage(script, pace, quiet, lambda seconds: tell(f"both regions are up after {seconds:.1f} s"), turn)
+    return Stage(script, pace, quiet, lambda seconds: tell(f"both regions are up after {seconds:.1f} s"))
 
 
 def _watch(experiment: Experiment, stage: Stage) -> NameWatch:

@@ -6,10 +6,9 @@ figures are made afterwards, from the ledger, the gateway's record and both data
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +54,6 @@ class Deed:
 
     text: str
     do: Callable[[Run], None]
-    rebuilds: bool = False
-    """It makes servers anew, which takes every core and for how long is not promised."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +103,8 @@ class Experiment:
     """Readers, and as many writers, on each coast."""
     traceless: bool = False
     """It leaves everything as it was: in a row of drills another may begin where it has ended."""
-    alone: bool = False
-    """Its promises are of seconds: nobody else on the machine is busy while it does what rebuilds nothing."""
-    crowds: bool = False
-    """A crowd takes what the machine has: nothing whose promises are of seconds is played beside it."""
+    measured: bool = False
+    """Its promises are of seconds: in a row it is played by the lane to which the others leave the machine."""
     watches: Sequence[str] = ()
     """Names that are asked of DNS all the time, below the application's own; `{home}` and `{standby}` are the regions,
     and an empty one is the application's own."""
@@ -191,21 +186,10 @@ def perform(run: Run) -> None:
     if not _given(run, "given"):
         return
     try:
-        if run.experiment.alone:
-            _when_alone(run)
-        else:
-            with_sentences(run, "when", run.experiment.when)
+        with_sentences(run, "when", run.experiment.when)
     finally:
         run.served_until = run.served_until or time.time()
         with_sentences(run, "afterwards", run.experiment.afterwards)
-
-
-def _when_alone(run: Run) -> None:
-    """All of it, alone from one deed that rebuilds to the next."""
-    for rebuilds, deeds in itertools.groupby(run.experiment.when, lambda deed: deed.rebuilds):
-        with nullcontext() if rebuilds else run.stage.turn.alone():
-            if not with_sentences(run, "when", list(deeds)):
-                return
 
 
 def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> bool:

@@ -11,23 +11,22 @@ import multiprocessing
 import os
 import queue
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from bicoastal.drill.experiment import Experiment
 from bicoastal.drill.report import Report, Unplayed
-from bicoastal.drill.turn import Turn
 
 LOOK_S = 0.2
 END_S = 120.0
 """How long a lane may take to end its twin."""
-Play = Callable[[Iterable[str], Turn], Generator[Report | Unplayed, None, None]]
+NICE = 7
+"""Of what is not measured: beside what is, it gets a sixth of a core that both want."""
+Play = Callable[[Iterable[str]], Generator[Report | Unplayed, None, None]]
 """Plays experiments by name, each as it comes. It is sent to another process: a function of a module, or a partial
 of one."""
 
@@ -35,47 +34,39 @@ of one."""
 def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
     """As lanes take them: what few share a place with, then what leaves no trace, and at last what ends its stage.
 
-    Among those of a sort what rebuilds comes first, for it takes longest. All are to be played with whatever is asked
-    for that harms no other (`asks_little`), so that many can share one.
+    All are to be played with whatever is asked for that harms no other (`asks_little`), so that many can share one.
     """
     common: dict[str, Any] = {}
     for one in experiments:
         if one.asks_little:
             common |= one.asks
     asking = [replace(one, asks={**common, **one.asks}) for one in experiments]
-    return sorted(asking, key=lambda one: (one.asks == common, not one.traceless, not _rebuilds(one)))
-
-
-def _rebuilds(one: Experiment) -> bool:
-    return any(deed.rebuilds for deed in one.when)
+    return sorted(asking, key=lambda one: (one.asks == common, not one.traceless))
 
 
 def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterator[Report | Unplayed]:
     """Each as it ends. On an interrupt every lane ends what it had started."""
     context = multiprocessing.get_context("spawn")
-    ended, calm = context.Queue(), context.Event()
-    jobs = {kind: context.Queue() for kind in _KINDS}
+    ended, over = context.Queue(), context.Event()
+    jobs = {measured: context.Queue() for measured in (True, False)}
     missing = {one.name: one for one in chosen}
     for one in chosen:
-        jobs[_kind(one)].put(one.name)
+        jobs[one.measured].put(one.name)
     running: list[BaseProcess] = []
-    file, name = tempfile.mkstemp(prefix="bicoastal-turn-")
-    os.close(file)
-    shared = Path(name)
     try:
         lanes = min(lanes, len(chosen))
         for waiting in jobs.values():
             for _ in range(lanes):
                 waiting.put(None)
         for number in range(lanes):
-            todo = _Todo(jobs, calm, measures=number == 0 and lanes > 1)
-            running.append(context.Process(target=_lane, args=(play, todo, ended, shared)))
+            todo = _Todo(jobs, over, number, lanes)
+            running.append(context.Process(target=_lane, args=(play, todo, ended)))
             running[-1].start()
         while missing:
             living = [lane.is_alive() for lane in running]
             if not all(living):
-                # One that has ended by itself brings no crowd any more.
-                calm.set()
+                # One that has ended by itself measures nothing any more.
+                over.set()
             alive = any(living)
             try:
                 found: Report | Unplayed = ended.get(timeout=LOOK_S)
@@ -89,52 +80,41 @@ def side_by_side(chosen: Sequence[Experiment], play: Play, lanes: int) -> Iterat
             lane.join(END_S)
     finally:
         _end(running)
-        shared.unlink(missing_ok=True)
     for one in missing.values():
         yield Unplayed(one.name, one.title, "the process that played it has ended by itself")
 
 
-_KINDS = ("crowds", "rebuilding", "others", "measured")
-
-
-def _kind(one: Experiment) -> str:
-    if one.crowds:
-        return "crowds"
-    if one.alone:
-        return "measured"
-    return "rebuilding" if one.traceless and _rebuilds(one) else "others"
-
-
 @dataclass(frozen=True)
 class _Todo:
-    """What a lane takes, one after the other."""
+    """What a lane takes, one after the other.
 
-    jobs: Mapping[str, Any]
-    """Queues of names by kind, each with an end for every lane."""
-    calm: Any
-    """An event: no crowd comes any more."""
-    measures: bool
-    """One lane plays what rebuilds while another has its crowds, and then what is measured: both at once would keep
-    who measures waiting. Beside it the other one plays what disturbs nobody."""
+    The first lane plays what is measured in seconds, and the machine's cores are its own whenever it needs them: the
+    others, and it itself afterwards, are as nice to it as to leave it most of them.
+    """
+
+    jobs: Mapping[bool, Any]
+    """Queues of names, of what is measured and of what is not, each with an end for every lane."""
+    over: Any
+    """An event: the first lane measures nothing any more."""
+    number: int
+    lanes: int
 
     def names(self) -> Iterator[str]:
-        if not self.measures:
-            yield from iter(self.jobs["crowds"].get, None)
-            self.calm.set()
-            for kind in ("others", "rebuilding", "measured"):
-                yield from iter(self.jobs[kind].get, None)
-            return
-        yield from iter(self.jobs["rebuilding"].get, None)
-        left = True
-        while left and not self.calm.is_set():
-            name = self.jobs["others"].get()
-            left = name is not None
-            if left:
-                yield name
-        self.calm.wait()
-        yield from iter(self.jobs["measured"].get, None)
-        if left:
-            yield from iter(self.jobs["others"].get, None)
+        measuring, others = (iter(self.jobs[measured].get, None) for measured in (True, False))
+        if self.lanes == 1:
+            yield from others
+            yield from measuring
+        elif self.number == 0:
+            yield from measuring
+            self.over.set()
+            os.nice(NICE)
+            yield from others
+        else:
+            os.nice(NICE)
+            yield from others
+            # Of a first lane that has ended by itself.
+            self.over.wait()
+            yield from measuring
 
 
 def _end(running: Sequence[BaseProcess]) -> None:
@@ -147,7 +127,7 @@ def _end(running: Sequence[BaseProcess]) -> None:
             lane.kill()
 
 
-def _lane(play: Play, todo: _Todo, ended: Any, shared: Path) -> None:
+def _lane(play: Play, todo: _Todo, ended: Any) -> None:
     """What a lane's process does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -157,7 +137,7 @@ def _lane(play: Play, todo: _Todo, ended: Any, shared: Path) -> None:
     # The next one is taken when the one before has been told.
     with (
         contextlib.suppress(KeyboardInterrupt),
-        contextlib.closing(play(todo.names(), Turn(shared))) as playing,
+        contextlib.closing(play(todo.names())) as playing,
     ):
         for found in playing:
             ended.put(found)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +28,6 @@ _AGAIN_S = 0.3
 _LOOK_S = 0.02
 _NAME = "drill-operator"
 _DEPLOYS = ("deploy", "plan", "destroy")
-_REBUILDS = ("deploy", "rejoin")
 TAGGING = "failover-tags"
 RIGHTS = ("operator", "rejoin", "restorer", TAGGING)
 """Of the deployment's own policies in each region, what an operator has; the last one where the spec has such tags."""
@@ -94,13 +92,8 @@ class Operator:
     def types(self, *words: str, during: Callable[[Command], None] | None = None, spec: Path | None = None) -> Command:
         """Run a command to its end. `during` is called again and again meanwhile, with what the journal says so far.
 
-        `spec` is another one than the stage's. Raises SystemFault where it does not end. What makes servers anew waits
-        for its turn on this machine.
+        `spec` is another one than the stage's. Raises SystemFault where it does not end.
         """
-        with self._stage.turn.busy() if words[0] in _REBUILDS else nullcontext():
-            return self._type(words, during, spec)
-
-    def _type(self, words: tuple[str, ...], during: Callable[[Command], None] | None, spec: Path | None) -> Command:
         command = Command(words, time.time())
         self.commands.append(command)
         log = self._state / f"{len(self.commands)}-{words[0]}.log"

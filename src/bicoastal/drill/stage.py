@@ -23,7 +23,6 @@ from bicoastal.core.errors import BicoastalError, SystemFault
 from bicoastal.deploy.deployment import Wishes, deploy
 from bicoastal.deploy.moments import Tell
 from bicoastal.deploy.package import Package
-from bicoastal.drill.turn import Turn
 from bicoastal.twin.cloud.administrator import administrator, make_administrator
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.pace import Pace
@@ -60,11 +59,9 @@ class Stage:
         pace: Pace,
         tell: Tell,
         up: Callable[[float], None] = lambda _: None,
-        turn: Turn | None = None,
     ) -> None:
-        """`up` is told after how many seconds both regions are. `turn`: where others play beside it."""
+        """`up` is told after how many seconds both regions are."""
         self._up = up
-        self.turn = turn or Turn()
         self._plays = 0
         self.script = script
         self.pace = pace
@@ -81,7 +78,7 @@ class Stage:
 
     def __enter__(self) -> Stage:
         """Start and deploy. Raises BicoastalError, with everything ended and removed, where that fails."""
-        with ExitStack() as ends, self.turn.busy():
+        with ExitStack() as ends:
             ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
             begun = time.monotonic()
             self.twin.start()

@@ -103,6 +103,6 @@ EXPERIMENTS = (
             in_region.STANDBY_ELSEWHERE,
         ),
         traceless=True,
-        alone=True,
+        measured=True,
     ),
 )

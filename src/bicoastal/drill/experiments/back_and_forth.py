@@ -200,7 +200,7 @@ def _accepted(entry: Entry, loss: Loss) -> bool:
     return returned is not None and entry.pinned and entry.region == loss.region and entry.ended > returned.began
 
 
-_REJOIN = Deed("the operator types `bicoastal rejoin`", deeds.rejoin, rebuilds=True)
+_REJOIN = Deed("the operator types `bicoastal rejoin`", deeds.rejoin)
 
 EXPERIMENTS = (
     Experiment(
@@ -222,7 +222,7 @@ EXPERIMENTS = (
             Deed("users look for who serves them again", _served),
             Deed("the home region has the primary", _stop("after the second failover", _home)),
             Deed("the other region returns, and its former primary fences itself", _returns),
-            Deed("the operator types `bicoastal rejoin` again", deeds.rejoin, rebuilds=True),
+            Deed("the operator types `bicoastal rejoin` again", deeds.rejoin),
             Deed("the other region follows", _stop("after the second rejoin", _home)),
             Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
@@ -242,7 +242,7 @@ EXPERIMENTS = (
             Promise("only rows that were under way at a loss are lost", judge_rows),
         ),
         predicts=True,
-        alone=True,
+        measured=True,
         traceless=True,
     ),
 )

@@ -193,7 +193,6 @@ def _stopped(name: str, title: str, change: Change) -> Experiment:
             Deed(
                 "an operator types `bicoastal deploy`",
                 lambda run: _deploy(run, name, change, note="release"),
-                rebuilds=True,
             ),
             Deed("and `bicoastal plan` of the old version", _plan),
         ),
@@ -222,7 +221,6 @@ EXPERIMENTS = (
             Deed(
                 "an operator types `bicoastal deploy`, and the servers of the new version die",
                 _deploy_mortal,
-                rebuilds=True,
             ),
             Deed("and `bicoastal plan` of the old version", _plan),
         ),

@@ -186,7 +186,7 @@ def _region_loss(name: str, title: str, how: How, *, api: str = "", meanwhile: b
         ),
         black_hole=isolated,
         predicts=True,
-        alone=True,
+        measured=True,
         asks={"failover_tags": TAGS},
         asks_little=True,
         stays=len(returns) + 1,

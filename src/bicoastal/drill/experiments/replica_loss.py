@@ -213,7 +213,7 @@ EXPERIMENTS = (
             Deed("WAL is written until the primary gives up on it", _fill),
             Deed("somebody is told", _told),
             Deed("the hosts are back, and the replica is stranded", _returns),
-            Deed("an operator types `bicoastal rejoin`", _rejoin, rebuilds=True),
+            Deed("an operator types `bicoastal rejoin`", _rejoin),
             Deed("users are served", deeds.served),
             Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),
         ),

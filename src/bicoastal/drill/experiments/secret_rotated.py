@@ -155,7 +155,7 @@ EXPERIMENTS = (
         given=STEADY,
         when=(
             Deed("a new password is put into the secret at home", _rotate),
-            Deed("an operator types `bicoastal deploy`", _deploy, rebuilds=True),
+            Deed("an operator types `bicoastal deploy`", _deploy),
             Deed("users are served", deeds.served),
             Deed("sessions are opened with the passwords of before and after", _look),
             Deed("the database is asked for its rows", lambda run: deeds.count(run, run.home)),

@@ -140,7 +140,10 @@ def _gone(run: Run) -> list[str]:
 def _spill(run: Run, least: int, note: str) -> None:
     """Until so many slices have gone home."""
     with run.phase("a quarter goes home" if least == 1 else "more go home"):
-        _come(run, run.notes["crowd"] + 1)
+        # Whoever has gone home is replaced at once. A surge that lasted for more than ten minutes would have the first
+        # quarter come back, find no room and go again.
+        gone = len(_gone(run)) if least > 1 else 0
+        _come(run, run.notes["crowd"] * len(SLICES) // (len(SLICES) - gone) + 1 if gone < len(SLICES) else MOST)
         _until(run, f"{least} of the slices go to {run.home}", lambda: len(_gone(run)) >= least, 15, more=least)
         # A look at DNS for each of them: what left with it is seen, too.
         time.sleep(run.stage.pace.seconds(LOOKS_S))
@@ -397,7 +400,6 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         users=USERS,
-        crowds=True,
         asks={
             "instances": {"min": 2, "max": 3},
             "regions": {"standby": {"scaling": SCALING, "at_capacity": AT_CAPACITY}},
@@ -429,7 +431,6 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         users=USERS,
-        crowds=True,
         asks={
             "instances": {"min": 2, "max": 2},
             "regions": {"standby": {"scaling": SCALING, "at_capacity": AT_CAPACITY}},

@@ -76,9 +76,9 @@ EXPERIMENTS = (
         given=STEADY,
         when=(
             Deed("an operator types `bicoastal switchover`", lambda run: _switch_over(run, run.standby)),
-            Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin, rebuilds=True),
+            Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin),
             Deed("later he goes home, the same way", lambda run: _switch_over(run, run.home)),
-            Deed("and `bicoastal rejoin` again", deeds.rejoin, rebuilds=True),
+            Deed("and `bicoastal rejoin` again", deeds.rejoin),
             Deed("users are served", deeds.served),
             Deed("the database is asked for its rows", lambda run: deeds.count_now(run, run.home)),
         ),
@@ -89,6 +89,6 @@ EXPERIMENTS = (
         ),
         afterwards=(deeds.AS_BEFORE, STEADY_AGAIN),
         traceless=True,
-        alone=True,
+        measured=True,
     ),
 )

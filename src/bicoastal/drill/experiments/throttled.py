@@ -112,7 +112,7 @@ EXPERIMENTS = (
         given=STEADY,
         when=(
             Deed("the API answers badly, everywhere", _throttle),
-            Deed("an operator types `bicoastal deploy`", _deploy, rebuilds=True),
+            Deed("an operator types `bicoastal deploy`", _deploy),
             Deed("the home region is lost, and the survivor's API answers badly", _lose),
             Deed("the operator types `bicoastal failover`", deeds.fail_over),
             Deed("users look for who serves them", deeds.served),
@@ -130,7 +130,7 @@ EXPERIMENTS = (
             STEADY_AGAIN,
         ),
         predicts=True,
-        alone=True,
+        measured=True,
         stays=_COUNTED,
         stays_in_a_row=True,
     ),
