@@ -182,14 +182,15 @@ class Run:
 
 
 def perform(run: Run) -> None:
-    """All of its parts, in order. What breaks is said, and ends that part; what was lost is given back all the same."""
+    """All of its parts, in order. What breaks is said, and ends that part; what was lost is given back all the same.
+
+    Who interrupts it has both regions ended, and waits for nothing to come back.
+    """
     if not _given(run, "given"):
         return
-    try:
-        with_sentences(run, "when", run.experiment.when)
-    finally:
-        run.served_until = run.served_until or time.time()
-        with_sentences(run, "afterwards", run.experiment.afterwards)
+    with_sentences(run, "when", run.experiment.when)
+    run.served_until = run.served_until or time.time()
+    with_sentences(run, "afterwards", run.experiment.afterwards)
 
 
 def with_sentences(run: Run, part: str, deeds: Sequence[Deed]) -> bool:
