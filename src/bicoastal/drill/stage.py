@@ -25,6 +25,7 @@ from bicoastal.deploy.moments import Tell
 from bicoastal.deploy.package import Package
 from bicoastal.twin.cloud.administrator import administrator, make_administrator
 from bicoastal.twin.cloud.process import ask
+from bicoastal.twin.memory import give_back
 from bicoastal.twin.pace import Pace
 from bicoastal.twin.twin import Twin
 
@@ -85,6 +86,7 @@ class Stage:
             ends.callback(self.twin.stop)
             make_administrator(self.twin.endpoint, self.twin.ground.home.cloud)
             self._deploy()
+            give_back()
             self.up_s = time.monotonic() - begun
             self._up(self.up_s)
             self._ends = ends.pop_all()

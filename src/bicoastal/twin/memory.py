@@ -1,4 +1,7 @@
-"""Keeps long-running processes small: what a deployment needed once is given back to the operating system."""
+"""Keeps long-running processes small and without pauses.
+
+What a deployment needed once is given back to the operating system; what it left is not looked through again and again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,13 @@ def few_arenas() -> None:
 
 
 def give_back() -> None:
-    """Free memory goes back, once: after something large is over. Without glibc nothing happens."""
+    """Free memory goes back, once: after something large is over. Without glibc nothing happens.
+
+    What is there then stays, and the collector passes it over until the next call: looking through all of a twin took
+    a third of a second each time, in which the wire carried nothing.
+    """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
