@@ -75,7 +75,8 @@ def bicoastal() -> None:
 
 def main() -> None:
     """Run a command; errors that are the user's to fix, or AWS's, end in a message and not in a traceback."""
-    gc.set_threshold(20_000)  # most commands are over before a collection finds anything: a twentieth of their time
+    # Most commands are over before a collection finds anything, and whoever waits for a failover should wait for none.
+    gc.set_threshold(20_000, 10, 1_000)
     try:
         bicoastal(prog_name="bicoastal")
     except BicoastalError as error:

@@ -8,10 +8,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import resource
 
 ARENAS = 2
 """glibc gives each thread a heap of its own, up to eight for each core; what is free in one, another cannot use."""
 ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
+_OFTEN = (10_000, 10, 10)
+"""Of a process that lives as long as a twin."""
+_SELDOM = (20_000, 20, 50)
+"""Of one whose garbage has hardly a cycle, and for which many wait."""
 _M_ARENA_MAX = -8
 """`mallopt`'s, from glibc's malloc.h."""
 
@@ -22,12 +27,26 @@ def few_arenas() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
 
 
+def many_files() -> None:
+    """As many open files as may be: connections of two regions are some hundreds, and an ordinary limit is 1,024."""
+    with contextlib.suppress(OSError, ValueError):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def pass_over() -> None:
+    """What has been loaded stays, and is not looked through by the collector, which comes seldom from now on."""
+    gc.set_threshold(*_SELDOM)
+    gc.freeze()
+
+
 def give_back() -> None:
     """Free memory goes back, once: after something large is over. Without glibc nothing happens.
 
     What is there then stays, and the collector passes it over until the next call: looking through all of a twin took
     a third of a second each time, in which the wire carried nothing.
     """
+    gc.set_threshold(*_OFTEN)
     gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -27,6 +27,7 @@ from bicoastal.twin.ground import Ground
 from bicoastal.twin.home import Home
 from bicoastal.twin.instances.controller import Instances
 from bicoastal.twin.interfaces import Agent, Host
+from bicoastal.twin.memory import many_files
 from bicoastal.twin.metrics.controller import Metrics
 from bicoastal.twin.names.controller import Names
 from bicoastal.twin.names.front import FrontDoor
@@ -55,6 +56,7 @@ class Twin:
 
     def start(self) -> None:
         """Start every room. Raises SystemFault, with everything ended again, when one cannot."""
+        many_files()
         with ExitStack() as stack:
             self._start(stack)
             self._ends = stack.pop_all()

@@ -15,7 +15,7 @@ from bicoastal.drill.experiment import Deed, Experiment, Judged, Promise, Run
 from bicoastal.drill.measure import WRITES, longest_wait
 from bicoastal.drill.operator import Command
 from bicoastal.drill.promises import NOTHING_LOST
-from bicoastal.drill.steady import STEADY, STEADY_AGAIN
+from bicoastal.drill.steady import STEADY, STEADY_AGAIN, STEADY_MOVED
 from bicoastal.twin.faults import Act
 
 PAUSE_S = 2.0
@@ -77,6 +77,7 @@ EXPERIMENTS = (
         when=(
             Deed("an operator types `bicoastal switchover`", lambda run: _switch_over(run, run.standby)),
             Deed("and `bicoastal rejoin`, so that the other region has a replica", deeds.rejoin),
+            STEADY_MOVED,
             Deed("later he goes home, the same way", lambda run: _switch_over(run, run.home)),
             Deed("and `bicoastal rejoin` again", deeds.rejoin),
             Deed("users are served", deeds.served),

@@ -20,6 +20,7 @@ from pathlib import Path
 from bicoastal.twin.cloud import planes
 from bicoastal.twin.cloud.changes import CHANGES
 from bicoastal.twin.cloud.process import ENDPOINT, Endpoint
+from bicoastal.twin.memory import pass_over
 
 ACCOUNT = "111122223333"
 """Of the kind that AWS uses in its own examples: no real account."""
@@ -107,6 +108,7 @@ async def _serve(folder: Path, endpoint: Endpoint, listener: socket.socket) -> N
         )
     )
     threading.Thread(target=_watch, args=(server, asyncio.get_running_loop()), daemon=True).start()
+    pass_over()
     _announce(folder, endpoint)
     await server.serve(sockets=[listener])
     emulator.save()
