@@ -13,10 +13,8 @@ import resource
 ARENAS = 2
 """glibc gives each thread a heap of its own, up to eight for each core; what is free in one, another cannot use."""
 ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
-_OFTEN = (10_000, 10, 10)
-"""Of a process that lives as long as a twin."""
-_SELDOM = (20_000, 20, 50)
-"""Of one whose garbage has hardly a cycle, and for which many wait."""
+_THRESHOLDS = (5_000, 10, 10)
+"""Of a process that lives as long as a twin, and for which many wait."""
 _M_ARENA_MAX = -8
 """`mallopt`'s, from glibc's malloc.h."""
 
@@ -35,8 +33,8 @@ def many_files() -> None:
 
 
 def pass_over() -> None:
-    """What has been loaded stays, and is not looked through by the collector, which comes seldom from now on."""
-    gc.set_threshold(*_SELDOM)
+    """What has been loaded stays, and is not looked through by the collector any more."""
+    gc.set_threshold(*_THRESHOLDS)
     gc.freeze()
 
 
@@ -46,7 +44,7 @@ def give_back() -> None:
     What is there then stays, and the collector passes it over until the next call: looking through all of a twin took
     a third of a second each time, in which the wire carried nothing.
     """
-    gc.set_threshold(*_OFTEN)
+    gc.set_threshold(*_THRESHOLDS)
     gc.unfreeze()
     gc.collect()
     gc.freeze()
