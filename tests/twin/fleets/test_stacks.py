@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -130,10 +131,9 @@ def test_a_group_is_created_when_its_instances_have_signalled(stack: Stack) -> N
 def test_a_failure_signal_fails_the_group_and_takes_it_away(stack: Stack) -> None:
     stack.says["1"] = "FAILURE"
     assert stack.create() == "ROLLBACK_COMPLETE"
-    assert (
-        "Received 1 FAILURE signal(s) out of 2.  Unable to satisfy 100% MinSuccessfulInstancesPercent requirement"
-        in stack.reasons()
-    )
+    # Both of its instances say so; whether the second is heard before the group is judged, nobody promises.
+    unable = r"Received [12] FAILURE signal\(s\) out of 2\.  Unable to satisfy 100% MinSuccessfulInstancesPercent .*"
+    assert any(re.fullmatch(unable, reason) for reason in stack.reasons())
     assert not stack.has_group()
 
 

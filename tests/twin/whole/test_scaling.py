@@ -1,4 +1,7 @@
-"""The fleet grows when traffic AND usage pass their thresholds; traffic alone does nothing."""
+"""The fleet grows when traffic AND usage pass their thresholds, and shrinks again; traffic alone does nothing.
+
+In this order: while the east is quiet for long enough, the west has traffic.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,24 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.running import EAST, PREFIX, Running, until
+from tests.support.running import EAST, PREFIX, WEST, Running, until
 
 MINUTE_S = 6.0
 """A CloudWatch minute at the fast pace."""
+LEAST = 2
+IN_MINUTES = 15
+"""Of quiet, before a fleet shrinks."""
 
 
 @contextlib.contextmanager
-def load(twin: Running, path: str, clients: int, pause_s: float) -> Iterator[None]:
-    """Requests to the east, by so many clients."""
+def load(twin: Running, region: str, path: str, clients: int, pause_s: float) -> Iterator[None]:
+    """Requests to a region, by so many clients."""
     stop = threading.Event()
 
     def ask() -> None:
         while not stop.wait(pause_s):
             with contextlib.suppress(OSError, http.client.HTTPException):
-                twin.get(EAST, path)
+                twin.get(region, path)
 
     threads = [threading.Thread(target=ask, daemon=True) for _ in range(clients)]
     for thread in threads:
@@ -35,34 +41,44 @@ def load(twin: Running, path: str, clients: int, pause_s: float) -> Iterator[Non
             thread.join(20)
 
 
-def _alarm(twin: Running, name: str) -> str:
-    found = twin.client("cloudwatch").describe_alarms(AlarmNames=[f"{PREFIX}-{name}"])["MetricAlarms"]
+def _alarm(twin: Running, name: str, region: str = EAST) -> str:
+    found = twin.client("cloudwatch", region).describe_alarms(AlarmNames=[f"{PREFIX}-{name}"])["MetricAlarms"]
     return str(found[0]["StateValue"])
 
 
-def _desired(twin: Running) -> int:
-    return int(twin.fleet(EAST)["DesiredCapacity"])
+def _desired(twin: Running, region: str = EAST) -> int:
+    return int(twin.fleet(region)["DesiredCapacity"])
+
+
+def test_traffic_and_cpu_together_grow_the_fleet(twin: Running) -> None:
+    before = _desired(twin)
+    with load(twin, EAST, "/", clients=4, pause_s=0.0):
+        until("the fleet is asked to grow", lambda: _desired(twin) > before, 20 * MINUTE_S)
+        until("it has grown", lambda: len(twin.in_service(EAST)) > before, 20 * MINUTE_S)
+        assert _alarm(twin, "scale-out") == "ALARM"
 
 
 def test_traffic_alone_does_not_grow_the_fleet(twin: Running) -> None:
     """Many cheap requests: a file of the sample's, well below the CPU's threshold."""
-    before = _desired(twin)
-    with load(twin, "/style.css", clients=2, pause_s=0.03):
-        until("the alarm has looked", lambda: _alarm(twin, "scale-out") in ("OK", "ALARM"))
+    before = _desired(twin, WEST)
+    with load(twin, WEST, "/style.css", clients=2, pause_s=0.03):
+        until("the alarm has looked", lambda: _alarm(twin, "scale-out", WEST) in ("OK", "ALARM"))
         seen = _traffic(twin)
         until("traffic is above its threshold for three minutes", lambda: _traffic(twin) > seen + 2, 12 * MINUTE_S)
-        assert _desired(twin) == before
+        assert _desired(twin, WEST) == before
 
 
 def _traffic(twin: Running) -> int:
-    """Minutes in which more than 50 requests for each target came."""
+    """Minutes in which more than 50 requests for each target in the west came."""
     import time  # noqa: PLC0415 - only here
 
-    metrics = twin.client("cloudwatch").list_metrics(Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget")
+    metrics = twin.client("cloudwatch", WEST).list_metrics(
+        Namespace="AWS/ApplicationELB", MetricName="RequestCountPerTarget"
+    )
     dimensions: list[Any] = max((item["Dimensions"] for item in metrics["Metrics"]), key=len, default=[])
     if not dimensions:
         return 0
-    answer = twin.client("cloudwatch").get_metric_statistics(
+    answer = twin.client("cloudwatch", WEST).get_metric_statistics(
         Namespace="AWS/ApplicationELB",
         MetricName="RequestCountPerTarget",
         Dimensions=dimensions,
@@ -74,9 +90,8 @@ def _traffic(twin: Running) -> int:
     return sum(point["Sum"] > 50 for point in answer["Datapoints"])
 
 
-def test_traffic_and_cpu_together_grow_the_fleet(twin: Running) -> None:
-    before = _desired(twin)
-    with load(twin, "/", clients=4, pause_s=0.0):
-        until("the fleet is asked to grow", lambda: _desired(twin) > before, 20 * MINUTE_S)
-        until("it has grown", lambda: len(twin.in_service(EAST)) > before, 20 * MINUTE_S)
-        assert _alarm(twin, "scale-out") == "ALARM"
+def test_the_fleet_shrinks_when_it_has_been_quiet(twin: Running) -> None:
+    within = (IN_MINUTES + 10) * MINUTE_S
+    until("the fleet is as small as it was", lambda: _desired(twin) == LEAST, within)
+    until("and so are its servers", lambda: len(twin.in_service(EAST)) == LEAST, within)
+    assert _alarm(twin, "scale-in") == "ALARM"
