@@ -29,6 +29,8 @@ from bicoastal.drill.stage import Script
 from bicoastal.twin.pace import FAST, REAL, Pace
 
 SPEC = Path(__file__).resolve().parent.parent / "examples" / "orders" / "bicoastal.yaml"
+ROW_S = 900.0
+"""Of all drills, at the fast pace on two cores."""
 Ended = Report | Unplayed
 
 
@@ -62,7 +64,9 @@ def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterato
         began = time.monotonic()
         play = partial(row, SPEC, given.pace, seed)
         yield from side_by_side(in_order(chosen), play, given.lanes)
-        print(f"    run {seed + 1} took {time.monotonic() - began:.0f} s", flush=True)
+        took = time.monotonic() - began
+        of = f", ratio to the limit of {ROW_S:g} s {took / ROW_S:.2f}" if len(chosen) == len(EXPERIMENTS) else ""
+        print(f"    run {seed + 1} took {took:.0f} s{of}", flush=True)
 
 
 def _one_by_one(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:

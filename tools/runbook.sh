@@ -131,28 +131,33 @@ switch() {  # REGION BODY: what the balancer says at /.well-known/bicoastal/swit
 
 # Who reaches a database that was a primary.
 
-doors() {  # FORM: the rules that let the survivor's servers to the other region's database, each in this form
+RULE='IpProtocol: IpProtocol, FromPort: FromPort, ToPort: ToPort, Description: Description, CidrIpv4'
+RULE_ID='SecurityGroupRuleId: SecurityGroupRuleId'
+NOBODY=127.0.0.1/32
+doors() {  # CONDITION FORM: rules that let, or did, the survivor's servers to the other database, each in this form
   aws ec2 describe-security-group-rules --region "$REGION" --filters "Name=group-id,Values=$GROUP" --output json \
-    --query "SecurityGroupRules[?IsEgress && FromPort==\`5432\` && CidrIpv4 && CidrIpv4!='127.0.0.1/32'].$1"
+    --query "SecurityGroupRules[?IsEgress && FromPort==\`5432\` && CidrIpv4 && CidrIpv4$1'$NOBODY'].$2"
+}
+lead() {  # CONDITION CIDR: those rules lead to these addresses, where there are any
+  doors "$1" "{$RULE_ID, SecurityGroupRule: {$RULE: '$2'}}" > doors.json || return 1
+  grep -q SecurityGroupRuleId doors.json || return 0
+  aws ec2 modify-security-group-rules --region "$REGION" --group-id "$GROUP" --security-group-rules file://doors.json
 }
 keep_off() {  # the survivor's servers, whose addresses list the other database, do not reach it; noted before
-  rule='IpProtocol: IpProtocol, FromPort: FromPort, ToPort: ToPort, Description: Description, CidrIpv4'
-  id='SecurityGroupRuleId: SecurityGroupRuleId'
   GROUP=$(output "$REGION" network FleetGroup) || return 1
-  doors "{$id, SecurityGroupRule: {$rule: CidrIpv4}}" > doors.json || return 1
+  doors != "{$RULE_ID, IsEgress: IsEgress, $RULE: CidrIpv4}" > doors.json || return 1
   grep -q SecurityGroupRuleId doors.json || return 0
-  # The second note is for Bicoastal, whose rejoin reads it.
-  printf '{"region": "%s", "group": "%s", "rules": %s, "fleet": null}\n' "$REGION" "$GROUP" \
-    "$(doors "{$id, IsEgress: IsEgress, $rule: CidrIpv4}")" > kept-off.json
-  aws s3 cp doors.json "$(note doors.json)" --region "$REGION" || return 1
+  printf '{"region": "%s", "group": "%s", "rules": %s}\n' "$REGION" "$GROUP" "$(cat doors.json)" > kept-off.json
   aws s3 cp kept-off.json "$(note kept-off.json)" --region "$REGION" || return 1
-  doors "{$id, SecurityGroupRule: {$rule: '127.0.0.1/32'}}" > shut.json
-  aws ec2 modify-security-group-rules --region "$REGION" --group-id "$GROUP" --security-group-rules file://shut.json
+  lead != "$NOBODY"
 }
-let_on() {  # they do again, where they were kept off
-  aws s3 cp "$(note doors.json)" doors.json --region "$REGION" || return 0
-  aws ec2 modify-security-group-rules --region "$REGION" --group-id "$(output "$REGION" network FleetGroup)" \
-    --security-group-rules file://doors.json
+let_on() {  # they do again, where they were kept off, by this page or by Bicoastal
+  aws s3 cp "$(note kept-off.json)" kept-off.json --region "$REGION" || return 0
+  GROUP=$(output "$REGION" network FleetGroup) || return 1
+  lead == "$(led_to kept-off.json)"
+}
+led_to() {  # FILE: to which addresses the rules led
+  sed -n 's/.*"CidrIpv4": *"\([^"]*\)".*/\1/p' "$1" | head -n 1
 }
 
 # How stacks are changed.

@@ -270,7 +270,7 @@ settled "$OTHER" database
         _CHANGE.format(stack="service", what="`DatabaseHost` and `OtherDatabaseHost`")
         + ", in both regions; servers are replaced in batches. `PREFIX-backup` (`DatabaseArn`, `DatabaseRole`) and "
         "`PREFIX-monitoring` (`DatabaseId`) of `OTHER` meanwhile; whoever may deploy, also `PREFIX-bootstrap` "
-        "(`DatabaseHost`) of both. At last the outbound rules of the survivor's servers as `doors.json` has them.",
+        "(`DatabaseHost`) of both. At last the outbound rules of the survivor's servers as `kept-off.json` has them.",
         """\
 HERE=$(output "$REGION" database DatabaseHost) THERE=$(output "$OTHER" database DatabaseHost)
 begin "$REGION" service "DatabaseHost=$HERE" "OtherDatabaseHost=$THERE"
@@ -325,7 +325,7 @@ settled "$OTHER" service
     (Operation.REJOIN, Step.RESTORE_TAGS): Deed(
         "Tag Editor: give back what `operations/tags.json` in the artifact bucket says, and remove keys that were not "
         "there; what was launched since has what its neighbours had. Then delete `tags.json`, "
-        "`promoted.json`, `doors.json`, `kept-off.json` and, once all that it lists is as it was, `fenced.json` there.",
+        "`promoted.json`, `kept-off.json` and, once all that it lists is as it was, `fenced.json` there.",
         """\
 if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "$REGION"; then
   for pair in $(pairs); do
@@ -337,7 +337,7 @@ if [ -n "$FAILOVER_TAGS" ] && aws s3 cp "$(note tags.json)" tags.json --region "
   aws s3 rm "$(note tags.json)" --region "$REGION"
 fi
 NOTES=$(note '')
-for name in promoted doors kept-off fenced; do
+for name in promoted kept-off fenced; do
   aws s3 rm "$NOTES$name.json" --region "$REGION"
 done
 """,

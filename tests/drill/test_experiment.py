@@ -23,6 +23,7 @@ class Play:
 
     steady: bool = True
     fails: str = ""
+    interrupted: str = ""
     done: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
@@ -44,6 +45,8 @@ class Play:
     def _deed(self, name: str) -> Deed:
         def do(_: Run) -> None:
             self.done.append(name)
+            if name == self.interrupted:
+                raise KeyboardInterrupt
             if name == self.fails:
                 raise SystemFault(f"{name} did not work")
 
@@ -58,6 +61,13 @@ def test_all_of_it_is_done_in_order() -> None:
         ("given", True), ("when", True), ("when", True), ("afterwards", True), ("afterwards", True),
     ]  # fmt: skip
     assert [phase.name for phase in run.phases] == ["steady state"]
+
+
+def test_who_interrupts_it_waits_for_nothing_to_come_back() -> None:
+    play = Play(interrupted="operate")
+    with pytest.raises(KeyboardInterrupt):
+        play.run()
+    assert play.done == ["lose", "operate"]
 
 
 def test_nothing_is_lost_where_nothing_is_steady(monkeypatch: pytest.MonkeyPatch) -> None:

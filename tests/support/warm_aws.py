@@ -89,7 +89,10 @@ def _answer(driver: Any, caller: socket.socket) -> None:
         head, files, _, _ = socket.recv_fds(caller, 4, 3)
         rest = b""
         while len(rest) < int.from_bytes(head, "big"):
-            rest += caller.recv(1 << 16)
+            more = caller.recv(1 << 16)
+            if not more:
+                return
+            rest += more
         arguments, environment, folder = json.loads(rest)
         for number, file in enumerate(files):
             os.dup2(file, number)

@@ -39,6 +39,7 @@ def command(spec: Path, port: int | None, reports: Path | None) -> None:
             f"the console needs {error.name}, which is not installed.\n    -> pip install 'bicoastal[twin]'"
         ) from error
     from bicoastal.operate.watch.watcher import Rhythm  # noqa: PLC0415
+    from bicoastal.twin.memory import pass_over  # noqa: PLC0415
 
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = state / "bicoastal" / subject.prefix
@@ -53,6 +54,8 @@ def command(spec: Path, port: int | None, reports: Path | None) -> None:
         signal.signal(number, lambda *_: stop.set())
     with made:
         made.prepare()
+        # It lives for hours, unlike other commands, which collect seldom.
+        pass_over()
         click.echo(f"{subject.prefix} is at {made.key.url}")
         click.echo("Ctrl-C ends it.")
         stop.wait()

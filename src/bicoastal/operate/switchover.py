@@ -213,7 +213,7 @@ class Switchover(Walk):
             )
         self._progress = replace(self._progress, drained=True)
 
-    def _ask_to_stop(self) -> None:
+    def _ask_to_stop(self) -> Callable[[], Mapping[str, Any]]:
         begun = time.time()
         self.pause = (begun, begun)
         parameters = {"Epoch": str(self._epoch()), "Reason": f"{_REASON}{self._region}"}
@@ -224,6 +224,7 @@ class Switchover(Walk):
                 there, f"stopping writes in {there}", "fence", parameters, within_s=_FENCE_S, known=fleet
             ),
         )
+        return self._stopping
 
     def _take_back_the_stop(self) -> None:
         if self._stopping is not None:
@@ -234,9 +235,7 @@ class Switchover(Walk):
             self._note(f"reads last long in {self._region}: writes go on until they have ended")
 
     def _stop_writes(self) -> None:
-        if self._stopping is None:
-            self._ask_to_stop()
-        said = self._stopping() if self._stopping is not None else {}
+        said = (self._stopping or self._ask_to_stop())()
         received = bool(said.get("received"))
         self._progress = replace(self._progress, replayed=received)
         self._journal.write("stopped", lsn=said.get("lsn"), received=received)

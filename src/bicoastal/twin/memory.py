@@ -15,6 +15,7 @@ ARENAS = 2
 ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
 _THRESHOLDS = (5_000, 10, 10)
 """Of a process that lives as long as a twin, and for which many wait."""
+_FILES = 65_536
 _M_ARENA_MAX = -8
 """`mallopt`'s, from glibc's malloc.h."""
 
@@ -26,10 +27,12 @@ def few_arenas() -> None:
 
 
 def many_files() -> None:
-    """As many open files as may be: connections of two regions are some hundreds, and an ordinary limit is 1,024."""
+    """Connections of two regions are some hundreds, and an ordinary limit is 1,024: it is raised as far as may be."""
     with contextlib.suppress(OSError, ValueError):
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        if now != resource.RLIM_INFINITY and now < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def pass_over() -> None:
@@ -41,8 +44,8 @@ def pass_over() -> None:
 def give_back() -> None:
     """Free memory goes back, once: after something large is over. Without glibc nothing happens.
 
-    What is there then stays, and the collector passes it over until the next call: looking through all of a twin took
-    a third of a second each time, in which the wire carried nothing.
+    What is there then stays, and the collector passes it over until the next call: while it looks through all of a
+    twin, the wire carries nothing.
     """
     gc.set_threshold(*_THRESHOLDS)
     gc.unfreeze()

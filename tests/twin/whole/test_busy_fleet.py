@@ -1,6 +1,6 @@
-"""The fleet grows when traffic AND usage pass their thresholds, and shrinks again; traffic alone does nothing.
+"""The fleet grows when traffic AND usage pass their thresholds; traffic alone does nothing.
 
-In this order: while the east is quiet for long enough, the west has traffic.
+What grew shrinks again in test_quiet_fleet.py, after enough quiet minutes: other tests need none of its traffic.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from tests.support.running import EAST, PREFIX, WEST, Running, until
 
 MINUTE_S = 6.0
 """A CloudWatch minute at the fast pace."""
-LEAST = 2
-IN_MINUTES = 15
-"""Of quiet, before a fleet shrinks."""
 
 
 @contextlib.contextmanager
@@ -88,10 +85,3 @@ def _traffic(twin: Running) -> int:
         Statistics=["Sum"],
     )
     return sum(point["Sum"] > 50 for point in answer["Datapoints"])
-
-
-def test_the_fleet_shrinks_when_it_has_been_quiet(twin: Running) -> None:
-    within = (IN_MINUTES + 10) * MINUTE_S
-    until("the fleet is as small as it was", lambda: _desired(twin) == LEAST, within)
-    until("and so are its servers", lambda: len(twin.in_service(EAST)) == LEAST, within)
-    assert _alarm(twin, "scale-in") == "ALARM"
