@@ -47,12 +47,17 @@ def _desired(twin: Running, region: str = EAST) -> int:
     return int(twin.fleet(region)["DesiredCapacity"])
 
 
-def test_traffic_and_cpu_together_grow_the_fleet(twin: Running) -> None:
+def grow(twin: Running) -> None:
+    """Have the east's fleet grow by load."""
     before = _desired(twin)
     with load(twin, EAST, "/", clients=4, pause_s=0.0):
         until("the fleet is asked to grow", lambda: _desired(twin) > before, 20 * MINUTE_S)
         until("it has grown", lambda: len(twin.in_service(EAST)) > before, 20 * MINUTE_S)
         assert _alarm(twin, "scale-out") == "ALARM"
+
+
+def test_traffic_and_cpu_together_grow_the_fleet(twin: Running) -> None:
+    grow(twin)
 
 
 def test_traffic_alone_does_not_grow_the_fleet(twin: Running) -> None:
