@@ -1,6 +1,6 @@
-"""The fleet grows when traffic AND usage pass their thresholds; traffic alone does nothing.
+"""The fleet grows when traffic AND usage pass their thresholds, and shrinks again; traffic alone does nothing.
 
-What grew shrinks again in test_quiet_fleet.py, after enough quiet minutes: other tests need none of its traffic.
+In this order: while the east is quiet for long enough, the west has traffic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from tests.support.running import EAST, PREFIX, WEST, Running, until
 
 MINUTE_S = 6.0
 """A CloudWatch minute at the fast pace."""
+LEAST, QUIET_S = 2, 25 * MINUTE_S
+"""Fifteen quiet minutes, what is left of a new server's warm-up, and a margin."""
 
 
 @contextlib.contextmanager
@@ -90,3 +92,18 @@ def _traffic(twin: Running) -> int:
         Statistics=["Sum"],
     )
     return sum(point["Sum"] > 50 for point in answer["Datapoints"])
+
+
+def test_the_fleet_shrinks_when_it_has_been_quiet(twin: Running) -> None:
+    if not _shrunk(twin) and _desired(twin) == LEAST:
+        grow(twin)
+    until("the fleet is asked to shrink", lambda: _shrunk(twin), QUIET_S)
+    until("it is as small as it was", lambda: _desired(twin) == LEAST, QUIET_S)
+    until("and so are its servers", lambda: len(twin.in_service(EAST)) == LEAST, QUIET_S)
+
+
+def _shrunk(twin: Running) -> bool:
+    """Whether the alarm on quiet has made it shrink, by Auto Scaling's own record."""
+    groups = twin.client("autoscaling", EAST)
+    told = groups.describe_scaling_activities(AutoScalingGroupName=f"{PREFIX}-fleet")["Activities"]
+    return any("shrinking the capacity" in one["Cause"] and f"{PREFIX}-scale-in" in one["Cause"] for one in told)
