@@ -36,6 +36,15 @@ def test_a_verified_session(primary: Postgres) -> None:
         assert session.query("SELECT :a::int + 1 AS sum", a=1) == [{"sum": 2}]
 
 
+def test_a_statement_that_comes_again_is_prepared(primary: Postgres) -> None:
+    with door(primary).connect(CREDENTIAL, "test") as session:
+        prepared = "SELECT count(*) AS known FROM pg_prepared_statements WHERE statement LIKE '%$1::int * 2%'"
+        for round_, known in ((1, 0), (2, 1), (3, 1)):
+            assert session.query("SELECT :a::int * 2 AS twice", a=round_) == [{"twice": 2 * round_}]
+            assert session.one(prepared)["known"] == known
+        assert session.query("SELECT :a::int + 1 AS sum, :a AS a", a=1) == [{"sum": 2, "a": 1}]
+
+
 def test_another_authority_is_refused(primary: Postgres, tmp_path: Path) -> None:
     other = Authority(tmp_path, "another authority").certificate
     with pytest.raises(DatabaseError, match="its certificate is not accepted: unable to get local issuer certificate"):

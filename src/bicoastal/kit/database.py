@@ -111,6 +111,7 @@ class Session:
     def __init__(self, raw: pg8000.native.Connection, where: str) -> None:
         self._raw = raw
         self._where = where
+        self._met: dict[str, pg8000.native.PreparedStatement | None] = {}
 
     def __enter__(self) -> Session:
         return self
@@ -123,10 +124,11 @@ class Session:
     def query(self, sql: str, **parameters: object) -> list[Row]:
         """Run one statement with `:name` parameters; rows by column name. Raises DatabaseError."""
         try:
-            rows = self._raw.run(sql, **parameters)
+            runner = self._prepared(sql) if parameters else None
+            rows = self._raw.run(sql, **parameters) if runner is None else runner.run(**parameters)
         except (pg8000.native.Error, OSError) as error:
             raise _translate(error, self._where) from error
-        names = [column["name"] for column in self._raw.columns or ()]
+        names = [column["name"] for column in (runner or self._raw).columns or ()]
         return [dict(zip(names, row, strict=True)) for row in rows or ()]
 
     def one(self, sql: str, **parameters: object) -> Row:
@@ -137,6 +139,14 @@ class Session:
                 f"database {self._where}: {len(rows)} rows where one was expected; run `bootstrap` again."
             )
         return rows[0]
+
+    def _prepared(self, sql: str) -> pg8000.native.PreparedStatement | None:
+        """A statement that comes again is prepared: the driver and the server need not read it every second."""
+        if sql not in self._met:
+            self._met[sql] = None
+        elif self._met[sql] is None:
+            self._met[sql] = self._raw.prepare(sql)
+        return self._met[sql]
 
     def script(self, sql: str) -> None:
         """Run a file of statements, none of which has parameters."""
