@@ -54,10 +54,11 @@ class Journal:
     def write(self, what: str, **details: Any) -> None:
         """Add a line. A bucket that cannot be written does not stop an operation: the copy here is enough then."""
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "who": who(), "what": what, **details}
-        self.lines.append(json.dumps(line))
+        text = json.dumps(line)
+        self.lines.append(text)  # what runs beside the path writes, too: the last one may be another's by now
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.file.open("a") as stream:
-            stream.write(self.lines[-1] + "\n")
+            stream.write(text + "\n")
             stream.flush()
             os.fsync(stream.fileno())
 
