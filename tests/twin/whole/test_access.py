@@ -92,8 +92,8 @@ def test_what_is_not_allowed_is_refused_with_reasons(twin: Running, ann: Respond
 def test_open_for_some_minutes_used_and_closed_by_itself(twin: Running, ann: Responder, visited: list[str]) -> None:
     instance = twin.in_service(EAST)[0]
     visited.append(instance)
-    said = json.loads(ann.types("open", instance, "--for", "3m", *WHY, "--format", "json").partition("\n}")[0] + "\n}")
-    assert (said["minutes"], said["reason"], said["who"].rpartition("/")[2]) == (3, WHY[1], "ann")
+    said = json.loads(ann.types("open", instance, "--for", "5m", *WHY, "--format", "json").partition("\n}")[0] + "\n}")
+    assert (said["minutes"], said["reason"], said["who"].rpartition("/")[2]) == (5, WHY[1], "ann")
     assert said["command"].startswith(f"aws ssm start-session --target {instance}")
     entered = ann.enters(instance)
     with Client(entered["StreamUrl"], entered["TokenValue"]) as shell:
