@@ -6,7 +6,7 @@ twin. Nothing here is decided by Bicoastal: whoever types them reads each answer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bicoastal.operate.transitions import Operation, Step
 
@@ -197,7 +197,11 @@ keep fence.json kit "$OTHER" fence "{\\"Epoch\\": [\\"$EPOCH\\"],
     ),
     (Operation.SWITCHOVER, Step.AWAIT_PROMOTION): _AWAIT_PROMOTION,
     (Operation.SWITCHOVER, Step.RAISE_EPOCH): _RAISE,
-    (Operation.SWITCHOVER, Step.OPEN_GATE): _OPEN,
+    (Operation.SWITCHOVER, Step.OPEN_GATE): replace(
+        _OPEN,
+        seen="The public name answers 200. A write waits, or is refused.",
+        otherwise="Look at the target group's health.",
+    ),
     (Operation.SWITCHOVER, Step.LATCH_SWITCH): Deed(
         _LATCH.console + f" Then {_KEEP_OFF}.",
         'keep_off\nswitch "$REGION" "on:$EPOCH;"',

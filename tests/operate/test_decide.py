@@ -13,6 +13,7 @@ from bicoastal.operate.decide import (
     objections,
     rejoin_state,
     state_of,
+    switchover_state,
     target_epoch,
 )
 from bicoastal.operate.kit import read
@@ -102,6 +103,25 @@ ALONE = replace(REPLICA, source="")
 )
 def test_the_state_is_read_from_what_is(here: Side, progress: Progress, state: State) -> None:
     assert state_of(seen(here), progress) is state
+
+
+@pytest.mark.parametrize(
+    ("here", "progress", "state"),
+    [
+        (west(), Progress(), State.SERVING),
+        (west(), Progress(prepared=True), State.PREPARED),
+        (west(gate=Gate.CLOSED), Progress(prepared=True), State.DRAINED),
+        (west(gate=Gate.CLOSED, instance=replace(ALONE, status="rebooting"), kit=None), Progress(), State.PROMOTED),
+        # Reads come first; of a killed one nobody knows whether a write was seen to work.
+        (west(gate=Gate.CLOSED, instance=ALONE, kit=primary(epoch=2)), Progress(proven=True), State.PROMOTED),
+        (west(instance=ALONE, kit=primary(epoch=1, fence="switchover to us-west-2")), Progress(), State.READABLE),
+        (west(instance=ALONE, kit=primary(epoch=2)), Progress(), State.READABLE),
+        (west(instance=ALONE, kit=primary(epoch=2)), Progress(proven=True), State.OPEN),
+        (west(instance=ALONE, switch="on:2;", kit=primary(epoch=2)), Progress(proven=True), State.ANNOUNCED),
+    ],
+)
+def test_the_state_of_a_planned_move(here: Side, progress: Progress, state: State) -> None:
+    assert switchover_state(seen(here), progress) is state
 
 
 def test_what_is_recorded_is_moved_when_its_tags_are_so() -> None:

@@ -103,17 +103,25 @@ def switchover_state(observation: Observation, progress: Progress) -> State:
     """Where a switchover stands: the other region is the primary until this one stands alone."""
     here, there = observation.here, observation.there
     if here.alone:
-        found = _after_promotion(here, progress)
-        # A failover latches before it promotes, a switchover afterwards: then nobody was sent away before his time.
-        if found in (State.OPEN, State.RECORDED, State.MOVED) and here.switch_epoch != _epoch(here):
-            return State.OPEN
-        return {State.OPEN: State.ANNOUNCED, State.MOVED: State.RECORDED}.get(found, found)
+        return _after_planned_promotion(here, progress)
     if promoting(here):
         return State.PROMOTING
     if stopped(there, switchover_epoch(observation)):
         return State.REPLAYED if progress.replayed else State.STOPPED
     found = _draining(here, progress)
     return State.PREPARED if found is State.SERVING and progress.prepared else found
+
+
+def _after_planned_promotion(here: Side, progress: Progress) -> State:
+    if here.gate is not Gate.OPEN:
+        return State.PROMOTED
+    found = _after_promotion(here, progress)
+    if found in (State.PROMOTED, State.WRITABLE):
+        return State.READABLE
+    # A failover latches before it promotes, a switchover afterwards: then nobody was sent away before his time.
+    if here.switch_epoch != _epoch(here):
+        return State.OPEN
+    return {State.OPEN: State.ANNOUNCED, State.MOVED: State.RECORDED}.get(found, found)
 
 
 def rejoin_state(  # noqa: PLR0911 - a line for each state

@@ -150,8 +150,6 @@ class Switchover(Walk):
                 if self.pause is not None:
                     self.pause = (self.pause[0], time.time())
             case Step.OPEN_GATE:
-                if not self._progress.proven:
-                    self._acts.prove_writes(here)
                 self._here = self._set_gate(here, Gate.OPEN)
             case Step.LATCH_SWITCH:
                 body = f"on:{self._epoch()};"

@@ -43,6 +43,8 @@ class State(StrEnum):
     """RDS and CloudFormation make a primary of the replica."""
     PROMOTED = "promoted"
     """It stands alone, in the epoch from before or with the fence that came by WAL."""
+    READABLE = "readable"
+    """It stands alone, and requests reach the application; writes wait for its epoch."""
     WRITABLE = "writable"
     """It is the primary of the next epoch; its gate is still closed."""
     OPEN = "open"
@@ -260,17 +262,18 @@ SWITCHOVER: tuple[Transition, ...] = (
     _awaits_promotion(),
     Transition(
         State.PROMOTED,
-        Step.RAISE_EPOCH,
-        State.WRITABLE,
-        "The new primary's epoch is written into it, the fence that came with the WAL is lifted, and a row is written "
-        "and read as the application does it: the pause for writers is over.",
+        Step.OPEN_GATE,
+        State.READABLE,
+        "Requests reach the application here again: nothing restarts any more. Writes still meet the fence that came "
+        "with the WAL, and whoever writes is on the way to the application when it is lifted.",
         reversible=False,
     ),
     Transition(
-        State.WRITABLE,
-        Step.OPEN_GATE,
+        State.READABLE,
+        Step.RAISE_EPOCH,
         State.OPEN,
-        "Requests reach the application here again.",
+        "The new primary's epoch is written into it, the fence is lifted, and a row is written and read as the "
+        "application does it: the pause for writers is over.",
         reversible=False,
     ),
     Transition(
