@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import requires, version
 from urllib.parse import urlencode
 from uuid import uuid4
 
+import psycopg
 import pytest
 from packaging.requirements import Requirement
 
@@ -177,6 +180,33 @@ def test_a_frozen_primary_costs_seconds_not_minutes(pair: Pair, instances: Insta
     assert time.monotonic() - begun < 2
     pair.replica.promote()
     wait_until("it writes here", lambda: west.store(str(uuid4())) == 201, 30, every_s=0.2)
+
+
+@pytest.mark.postgres
+def test_a_silent_server_keeps_nobody_from_the_one_that_takes_writes(
+    pair: Pair, instances: Instances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SAMPLE))
+    connecting = import_module("orders.connecting")
+    instances[1].answer("environment")
+    address = re.findall(r'^DATABASE_URL="(.*)"$', instances[1].config.environment_file.read_text(), re.MULTILINE)[0]
+    assert [server["port"] for server in connecting.servers(address)] == [
+        str(pair.replica.port),
+        str(pair.primary.port),
+    ]
+    pair.primary.freeze()
+
+    async def connected() -> bool:
+        waiting = asyncio.create_task(connecting.Connection.connect(address))
+        await asyncio.sleep(0.5)
+        assert not waiting.done(), "one is read-only, and the other one says nothing"
+        await asyncio.to_thread(pair.replica.promote)
+        async with await waiting as session:
+            return bool(session.info.port == pair.replica.port)
+
+    assert asyncio.run(connected())
+    with pytest.raises(psycopg.OperationalError):
+        asyncio.run(connecting.Connection.connect(address.replace(str(pair.replica.port), "1")))
 
 
 @pytest.mark.postgres

@@ -1,7 +1,7 @@
 """Orders in PostgreSQL, in two regions.
 
-The addresses list both databases. libpq asks each which one takes writes, so that a failover needs no new setting and
-no restart. What is left to do here is to notice that a connection has lost its writer, to throw the old connections
+The addresses list both databases, and each is asked whether it takes writes, so that a failover needs no new setting
+and no restart. What is left to do here is to notice that a connection has lost its writer, to throw the old connections
 away, and to answer in time: a caller waits for seconds, never for an operating system's time-out.
 """
 
@@ -21,19 +21,17 @@ from psycopg import errors
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from .connecting import AGAIN_S, WAIT_S, Connection
 from .settings import Settings
 
 WRITE_DEADLINE_S = 5.0
 READ_DEADLINE_S = 5.0
-_CONNECTION_WAIT_S = 2.5
-_ATTEMPT_S = 0.25
-"""Between two attempts to find a writer that is away: while the primary moves, this is what its users wait longer."""
 _WRITABLE_FOR_S = 1.0
 """How long an answer about the writer is believed before it is asked for again, beside the requests."""
 _NEVER = float("-inf")
 
 Result = TypeVar("Result")
-Session = psycopg.AsyncConnection[object]
+Pool = AsyncConnectionPool[Connection]
 
 
 class Unavailable(Exception):  # noqa: N818 - it passes
@@ -105,7 +103,7 @@ class Store:
     async def add(self, order_id: UUID, item: str, quantity: int) -> tuple[Order, bool]:
         """Store an order once; True if this call did it. Raises Unavailable, or Conflict."""
 
-        async def insert(session: Session) -> bool:
+        async def insert(session: Connection) -> bool:
             cursor = await session.execute(
                 "INSERT INTO orders (id, item, quantity, region, instance) VALUES (%s, %s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
@@ -113,7 +111,7 @@ class Store:
             )
             return cursor.rowcount == 1
 
-        async def work(session: Session) -> tuple[Order | None, bool]:
+        async def work(session: Connection) -> tuple[Order | None, bool]:
             created = await insert(session)
             return await _find(session, order_id), created
 
@@ -132,7 +130,7 @@ class Store:
     async def latest(self, limit: int) -> Latest:
         """So many. Raises Unavailable."""
 
-        async def work(session: Session) -> Latest:
+        async def work(session: Connection) -> Latest:
             answer = await (await session.execute("SELECT pg_is_in_recovery()")).fetchone()
             async with session.cursor(row_factory=class_row(Order)) as cursor:
                 await cursor.execute("SELECT * FROM orders ORDER BY stored_at DESC LIMIT %s", (limit,))
@@ -144,7 +142,7 @@ class Store:
     async def status(self) -> DatabaseStatus:
         """What the database that we read from knows. Raises Unavailable."""
 
-        async def work(session: Session) -> DatabaseStatus:
+        async def work(session: Connection) -> DatabaseStatus:
             async with session.cursor(row_factory=dict_row) as cursor:
                 await cursor.execute(
                     "SELECT pg_is_in_recovery() AS replica, to_regclass('bicoastal.heartbeat') AS beats"
@@ -175,13 +173,13 @@ class Store:
     async def _ask_writable(self) -> None:
         """One question at a time, however many want to know."""
         try:
-            self._writable = await _within(_CONNECTION_WAIT_S, lambda: self._try(self._writer, _may_write))
+            self._writable = await _within(WAIT_S, lambda: self._try(self._writer, _may_write))
         except (Unavailable, psycopg.Error):
             self._writable = False
         finally:
             self._asked, self._asking = time.monotonic(), None
 
-    async def _try(self, pool: AsyncConnectionPool[Session], work: Callable[[Session], Awaitable[Result]]) -> Result:
+    async def _try(self, pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do it, and once more on a new connection when the old one has lost its server or its writer."""
         try:
             return await _once(pool, work)
@@ -195,14 +193,15 @@ class Store:
         return await _once(pool, work)
 
 
-def _pool(url: str, name: str) -> AsyncConnectionPool[Session]:
+def _pool(url: str, name: str) -> Pool:
     return AsyncConnectionPool(
         url,
+        connection_class=Connection,
         name=name,
         min_size=1,
         max_size=8,
         open=False,
-        timeout=_ATTEMPT_S,
+        timeout=AGAIN_S,
         # The pool's own pauses between attempts begin with a second, and double: whoever waits asks again instead.
         reconnect_timeout=0.0,
         # A connection that went to the other region because ours was away comes home after this.
@@ -211,9 +210,9 @@ def _pool(url: str, name: str) -> AsyncConnectionPool[Session]:
     )
 
 
-async def _once(pool: AsyncConnectionPool[Session], work: Callable[[Session], Awaitable[Result]]) -> Result:
+async def _once(pool: Pool, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     """On a connection of the pool, asked for again and again: each time the pool may begin to make one."""
-    until = time.monotonic() + _CONNECTION_WAIT_S
+    until = time.monotonic() + WAIT_S
     while True:
         try:
             async with pool.connection() as session:
@@ -223,13 +222,13 @@ async def _once(pool: AsyncConnectionPool[Session], work: Callable[[Session], Aw
                 raise
 
 
-async def _find(session: Session, order_id: UUID) -> Order | None:
+async def _find(session: Connection, order_id: UUID) -> Order | None:
     async with session.cursor(row_factory=class_row(Order)) as cursor:
         await cursor.execute("SELECT * FROM orders WHERE id = %s", (order_id,))
         return await cursor.fetchone()
 
 
-async def _may_write(session: Session) -> bool:
+async def _may_write(session: Connection) -> bool:
     cursor = await session.execute(
         "SELECT current_setting('transaction_read_only') = 'off' AND has_table_privilege('orders', 'INSERT')"
     )
