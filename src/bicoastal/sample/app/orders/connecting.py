@@ -19,8 +19,8 @@ WAIT_S = 2.5
 """For a connection."""
 AGAIN_S = 0.25
 """Between two attempts at a server: while the primary moves, this is what its users wait longer."""
-_SILENT_S = 0.3
-"""So long the nearest server alone is asked: one that is slow is better than one that is far."""
+_SILENT_S = 1.0
+"""So long the nearest server alone is asked where it says nothing: slow, it is better for readers than a far copy."""
 
 
 class Connection(psycopg.AsyncConnection[object]):
