@@ -57,9 +57,8 @@ def main() -> int:
         if given.output is not None:
             kept = [as_data(one) for ends in found.values() for one in ends if isinstance(one, Report)]
             given.output.write_text(json.dumps({"drills": kept}, indent=1) + "\n")
-    whole = len(chosen) == len(EXPERIMENTS)
     code = _summary(found)
-    in_time = _pauses(found) if given.one_by_one else not whole or max(rows_s, default=0.0) <= ROW_S
+    in_time = _pauses(found) if given.one_by_one else not _whole(chosen) or max(rows_s, default=0.0) <= ROW_S
     return code or (0 if in_time else 1)
 
 
@@ -70,8 +69,12 @@ def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace, rows_s: li
         play = partial(row, SPEC, given.pace, seed)
         yield from side_by_side(in_order(chosen), play, given.lanes)
         rows_s.append(took := time.monotonic() - began)
-        of = f", ratio to the limit of {ROW_S:g} s {took / ROW_S:.2f}" if len(chosen) == len(EXPERIMENTS) else ""
+        of = f", ratio to the limit of {ROW_S:g} s {took / ROW_S:.2f}" if _whole(chosen) else ""
         print(f"    run {seed + 1} took {took:.0f} s{of}", flush=True)
+
+
+def _whole(chosen: Sequence[Experiment]) -> bool:
+    return len(chosen) == len(EXPERIMENTS)
 
 
 def _one_by_one(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iterator[Ended]:

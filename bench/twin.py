@@ -124,19 +124,8 @@ def _tests() -> bool:
     """The integration tests, on two workers as on a machine of two cores."""
     before = _servers()
     begun = time.monotonic()
-    command = [
-        "-m",
-        "pytest",
-        "-q",
-        "--durations",
-        "12",
-        "-n",
-        "2",
-        "--dist",
-        "loadscope",
-        "--no-loadscope-reorder",
-        "tests/twin/whole",
-    ]
+    command = ["-m", "pytest", "-q", "-n2", "--durations=12", "--dist=loadscope", "--no-loadscope-reorder"]
+    command.append("tests/twin/whole")
     done = subprocess.run([sys.executable, *command], cwd=SPEC.parents[2], check=False)
     wall = time.monotonic() - begun
     left = _servers() - before

@@ -13,7 +13,7 @@ SCALING = """\
 regions:
   us-east-1: {role: home, cidr: 10.10.0.0/16, scaling: {requests_per_minute: 40, cpu_percent: 24, memory_percent: 90}}
   us-west-2: {role: standby, cidr: 10.20.0.0/16, scaling: {requests_per_minute: 40, cpu_percent: 60}}"""
-"""Thresholds that a test's load passes on a machine of two cores; of usage, twice what a server takes for itself."""
+"""Thresholds that a test's load passes on a machine of two cores; of usage, well above what an idle server takes."""
 
 
 def _sample(folder: Path) -> Path:
