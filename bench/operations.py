@@ -4,9 +4,11 @@
 
 A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
 In each operation every step is killed once, a random moment after it has begun: now before its call, now between the
-call and its journal line. It holds when every operation ends, both regions serve in the end, `plan` and drift are
-empty, and nothing on the path was asked of what was lost. In each round, and with `--looks` in nothing but that, it is
-timed how long somebody waits for `failover --dry-run` and for `status` while us-east-1 is lost.
+call and its journal line. A step that was found done, as the one before it was killed and went on without an operator,
+is met in the next round, which spares the one before it. It holds when every operation ends, both regions serve in the
+end, `plan` and drift are empty, nothing on the path was asked of what was lost, and every step of the tables was killed
+in some round. In each round, and with `--looks` in nothing but that, it is timed how long somebody waits for
+`failover --dry-run` and for `status` while us-east-1 is lost.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import http.client
 import json
 import random
+import signal
 import socket
 import ssl
 import statistics
@@ -23,7 +26,7 @@ import threading
 import time
 import uuid
 from datetime import datetime
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,11 +34,12 @@ from bench.rehearsal import Rehearsal
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.package import package
 from bicoastal.deploy.deployment import Wishes, plan
-from bicoastal.operate.transitions import Operation, Step
+from bicoastal.operate.transitions import TABLES, Operation, Step
 from bicoastal.stacks.drift import detect
 from bicoastal.stacks.view import view
 
 EAST, WEST = "us-east-1", "us-west-2"
+OPERATIONS = (Operation.FAILOVER, Operation.REJOIN, Operation.SWITCHOVER)
 LOOKS = {("failover", "--dry-run"): 2.0, ("status",): 5.0}
 """What somebody types to see where he stands, and how many seconds it may take beside a lost region."""
 _LOOKED = 5
@@ -79,42 +83,68 @@ class Writer:
                 self.acknowledged.append((key, time.time()))
 
 
-def begun(state: Path, operation: Operation, since: float) -> set[str]:
-    """The steps that a journal here says have begun since then."""
-    found: set[str] = set()
-    for file in state.rglob(f"*-{operation}.jsonl"):
-        if file.stat().st_mtime >= since:
-            said = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
-            found |= {line["step"] for line in said if line["what"] == "begins" and stamp(line) >= since}
-    return found
+class Executioner:
+    """Kills operations, and knows in which of their steps it has."""
+
+    def __init__(self, rehearsal: Rehearsal, chance: random.Random) -> None:
+        self._rehearsal = rehearsal
+        self._chance = chance
+        self.met: dict[Operation, set[str]] = {operation: set() for operation in OPERATIONS}
+
+    def unmet(self, operation: Operation) -> set[str]:
+        """The steps that were killed in no round yet."""
+        return {str(row.step) for row in TABLES[operation]} - {Step.DONE} - self.met[operation]
+
+    def run(self, operation: Operation, *words: str) -> list[str]:
+        """Run an operation again and again, killed once in each of its steps; returns what went wrong."""
+        spared, killed = self._spared(operation), list[str]()
+        passed = set(spared)
+        moments = (0.0, 0.005, 0.02) if self.unmet(operation) else (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+        for _ in range(2 * len(Step)):
+            since = time.time()
+            process = self._rehearsal.start(*words)
+            while process.poll() is None and (now := self._last(operation, since)) in passed | {None}:
+                time.sleep(0.002)
+            if process.poll() is None:
+                passed.add(str(now))
+                time.sleep(self._chance.choice(moments))
+                process.kill()
+            said, _ = process.communicate()
+            if process.returncode == 0:
+                self.met[operation].update(killed)
+                print(f"    {operation} done, killed in: {', '.join(killed) or 'nothing'}", flush=True)
+                return []
+            if process.returncode != -signal.SIGKILL:
+                return [f"{operation}, after {killed}: exit {process.returncode}: {said[-800:]}"]
+            died = self._last(operation, since, alive=False)
+            killed += [died] if died is not None and died not in killed else []
+            passed.update(killed)
+        return [f"{operation} never ended"]
+
+    def _spared(self, operation: Operation) -> set[str]:
+        """Those before one that was never met: killed, they lead past it."""
+        steps, unmet = [str(row.step) for row in TABLES[operation]], self.unmet(operation)
+        return {one for one, after in pairwise(steps) if after in unmet and one not in unmet}
+
+    def _last(self, operation: Operation, since: float, *, alive: bool = True) -> str | None:
+        """The step that the journal here began last since then; of a dead one only if it had not said that it is done.
+
+        What else is noted beside does not count.
+        """
+        step = None
+        for file in (self._rehearsal.folder / "state").rglob(f"*-{operation}.jsonl"):
+            if file.stat().st_mtime < since:
+                continue
+            for text in file.read_text().splitlines():
+                line = json.loads(text) if text.endswith("}") else {}
+                if line.get("what") in ("begins", "done") and stamp(line) >= since:
+                    step = line["step"] if line["what"] == "begins" or alive else None
+        return step
 
 
 def stamp(line: dict[str, str]) -> float:
     """When it was written."""
     return datetime.fromisoformat(line["at"]).timestamp() + 0.001
-
-
-def killed(rehearsal: Rehearsal, operation: Operation, words: list[str], chance: random.Random) -> list[str]:
-    """Run an operation again and again, killed once in each of its steps; returns what went wrong."""
-    done: set[str] = set()
-    for _ in range(len(Step) + 5):
-        since = time.time()
-        process = rehearsal.start(*words)
-        fresh: set[str] = set()
-        while process.poll() is None and not fresh:
-            time.sleep(0.005)
-            fresh = begun(rehearsal.folder / "state", operation, since) - done
-        if process.poll() is None:
-            time.sleep(chance.choice((0.0, 0.01, 0.03, 0.1, 0.3, 1.0)))
-            process.kill()
-        said, _ = process.communicate()
-        if process.returncode == 0:
-            print(f"    {operation} done, killed in: {', '.join(sorted(done)) or 'nothing'}", flush=True)
-            return []
-        if process.returncode != -9:
-            return [f"{operation}, after {sorted(done)}: exit {process.returncode}: {said[-800:]}"]
-        done |= fresh
-    return [f"{operation} never ended"]
 
 
 def writing(writers: list[Writer], within_s: float) -> list[str]:
@@ -169,7 +199,7 @@ def looks(rehearsal: Rehearsal) -> list[str]:
     return wrong
 
 
-def a_round(rehearsal: Rehearsal, how: str, chance: random.Random) -> list[str]:
+def a_round(rehearsal: Rehearsal, how: str, executioner: Executioner) -> list[str]:
     """One round; returns what went wrong."""
     writers = [Writer(rehearsal, EAST), Writer(rehearsal, WEST)]
     wrong: list[str] = []
@@ -180,13 +210,13 @@ def a_round(rehearsal: Rehearsal, how: str, chance: random.Random) -> list[str]:
         time.sleep(2)
         wrong += looks(rehearsal)
         before = max((call["number"] for call in rehearsal.calls()), default=0)
-        wrong += killed(rehearsal, Operation.FAILOVER, ["failover"], chance)
+        wrong += executioner.run(Operation.FAILOVER, "failover")
         wrong += forbidden(rehearsal.calls(before))
         print("  us-east-1 is back", flush=True)
         rehearsal.twin.faults.recover_region(EAST)
-        wrong += killed(rehearsal, Operation.REJOIN, ["rejoin", "--without-list"], chance)
-        wrong += killed(rehearsal, Operation.SWITCHOVER, ["switchover", "--to", EAST], chance)
-        wrong += killed(rehearsal, Operation.REJOIN, ["rejoin", "--without-list"], chance)
+        wrong += executioner.run(Operation.REJOIN, "rejoin", "--without-list")
+        wrong += executioner.run(Operation.SWITCHOVER, "switchover", "--to", EAST)
+        wrong += executioner.run(Operation.REJOIN, "rejoin", "--without-list")
         return wrong + settled(rehearsal, writers)
     finally:
         for writer in writers:
@@ -197,7 +227,7 @@ def main() -> int:
     """The campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--how", choices=("refuse", "black-hole"), default="refuse")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--looks", action="store_true", help="time what somebody looks at, and nothing else")
     options = parser.parse_args()
@@ -207,14 +237,19 @@ def main() -> int:
         if options.looks:
             rehearsal.twin.faults.lose_region(EAST, options.how)
             return 1 if looks(rehearsal) else 0
+        executioner = Executioner(rehearsal, random.Random(options.seed))
         for number in range(options.rounds):
             print(f"round {number + 1}", flush=True)
-            wrong = a_round(rehearsal, options.how, random.Random(options.seed + number))
+            wrong = a_round(rehearsal, options.how, executioner)
             failed += bool(wrong)
             for line in wrong:
                 print(f"  WRONG {line}", flush=True)
     print(f"{options.rounds - failed} of {options.rounds} rounds held")
-    return 1 if failed else 0
+    never = {operation: executioner.unmet(operation) for operation in OPERATIONS}
+    for operation, unmet in never.items():
+        met = len(executioner.met[operation])
+        print(f"{operation}: {met} steps killed, never: {', '.join(sorted(unmet)) or 'none'}")
+    return 1 if failed or any(never.values()) else 0
 
 
 if __name__ == "__main__":
