@@ -4,8 +4,8 @@
 
 A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
 In each operation every step is killed once, a random moment after it has begun: now before its call, now between the
-call and its journal line. A step that was found done, as the one before it was killed and went on without an operator,
-is met in the next round, which spares the one before it. It holds when every operation ends, both regions serve in the
+call and its journal line. A step that was found done, as one before it was killed and went on without an operator, is
+aimed at in a later round, which spares those before it. It holds when every operation ends, both regions serve in the
 end, `plan` and drift are empty, nothing on the path was asked of what was lost, and every step of the tables was killed
 in some round. In each round, and with `--looks` in nothing but that, it is timed how long somebody waits for
 `failover --dry-run` and for `status` while us-east-1 is lost.
@@ -17,20 +17,22 @@ import argparse
 import http.client
 import json
 import random
+import shutil
 import signal
 import socket
 import ssl
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from datetime import datetime
-from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.rehearsal import Rehearsal
+from bench.rehearsal import SPEC, Rehearsal
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.package import package
 from bicoastal.deploy.deployment import Wishes, plan
@@ -97,9 +99,8 @@ class Executioner:
 
     def run(self, operation: Operation, *words: str) -> list[str]:
         """Run an operation again and again, killed once in each of its steps; returns what went wrong."""
-        spared, killed = self._spared(operation), list[str]()
-        passed = set(spared)
-        moments = (0.0, 0.005, 0.02) if self.unmet(operation) else (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+        unmet, killed = self.unmet(operation), list[str]()
+        passed = self._before(operation)
         for _ in range(2 * len(Step)):
             since = time.time()
             process = self._rehearsal.start(*words)
@@ -107,7 +108,10 @@ class Executioner:
                 time.sleep(0.002)
             if process.poll() is None:
                 passed.add(str(now))
-                time.sleep(self._chance.choice(moments))
+                # Late enough to be in the middle of it, or past it: but not where it was never met.
+                time.sleep(
+                    self._chance.choice((0.0, 0.005, 0.02) if now in unmet else (0.0, 0.01, 0.03, 0.1, 0.3, 1.0))
+                )
                 process.kill()
             said, _ = process.communicate()
             if process.returncode == 0:
@@ -121,10 +125,12 @@ class Executioner:
             passed.update(killed)
         return [f"{operation} never ended"]
 
-    def _spared(self, operation: Operation) -> set[str]:
-        """Those before one that was never met: killed, they lead past it."""
+    def _before(self, operation: Operation) -> set[str]:
+        """The steps before one that other rounds never met: killed in them, an operation finds it done, or beside."""
         steps, unmet = [str(row.step) for row in TABLES[operation]], self.unmet(operation)
-        return {one for one, after in pairwise(steps) if after in unmet and one not in unmet}
+        if not unmet or not self.met[operation]:
+            return set()
+        return set(steps[: steps.index(self._chance.choice(sorted(unmet)))])
 
     def _last(self, operation: Operation, since: float, *, alive: bool = True) -> str | None:
         """The step that the journal here began last since then; of a dead one only if it had not said that it is done.
@@ -223,6 +229,15 @@ def a_round(rehearsal: Rehearsal, how: str, executioner: Executioner) -> list[st
             writer.end()
 
 
+def tagged(folder: Path) -> Path:
+    """The sample with tags of its own for a failover: without them the step that sets them has nothing to do."""
+    spec = (
+        Path(shutil.copytree(SPEC.parent, folder / "orders", ignore=shutil.ignore_patterns("deployment"))) / SPEC.name
+    )
+    spec.write_text(f'{spec.read_text()}\nfailover_tags: {{cost-center: "9000", recovery: "from us-east-1"}}\n')
+    return spec
+
+
 def main() -> int:
     """The campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -232,7 +247,7 @@ def main() -> int:
     parser.add_argument("--looks", action="store_true", help="time what somebody looks at, and nothing else")
     options = parser.parse_args()
     failed = 0
-    with Rehearsal() as rehearsal:
+    with tempfile.TemporaryDirectory(prefix="bicoastal-spec-") as folder, Rehearsal(tagged(Path(folder))) as rehearsal:
         print(f"a twin at pace fast is up in {rehearsal.folder}; seed {options.seed}", flush=True)
         if options.looks:
             rehearsal.twin.faults.lose_region(EAST, options.how)
