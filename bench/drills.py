@@ -1,7 +1,7 @@
 """A campaign: every drill N times, each time with another seed, as `drill all` plays them.
 
 Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
-`python -m bench.drills [N] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as JSON. With
+`python -m bench.drills [N] [--seed FIRST] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as JSON. With
 `--one-by-one` each is played N times without another beside it, on one twin where it leaves no trace: what it measures
 is compared with its limit. Exits 3 where one could not be rehearsed, 1 where one broke or a limit was missed.
 """
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("runs", nargs="?", type=int, default=10)
     parser.add_argument("--pace", choices=[FAST.name, REAL.name], default=FAST.name)
     parser.add_argument("--scenario", choices=list(EXPERIMENTS), action="append", help="Instead of all.")
+    parser.add_argument("--seed", type=int, default=0, help="Of the first run; each other one's is the next.")
     parser.add_argument("--lanes", type=int, default=LANES, help="Twins side by side.")
     parser.add_argument("--one-by-one", action="store_true")
     parser.add_argument("-o", dest="output", type=Path)
@@ -64,13 +65,13 @@ def main() -> int:
 
 def _in_rows(chosen: Sequence[Experiment], given: argparse.Namespace, rows_s: list[float]) -> Iterator[Ended]:
     """What each took is left in `rows_s`."""
-    for seed in range(given.runs):
+    for seed in range(given.seed, given.seed + given.runs):
         began = time.monotonic()
         play = partial(row, SPEC, given.pace, seed)
         yield from side_by_side(in_order(chosen), play, given.lanes)
         rows_s.append(took := time.monotonic() - began)
         of = f", ratio to the limit of {ROW_S:g} s {took / ROW_S:.2f}" if _whole(chosen) else ""
-        print(f"    run {seed + 1} took {took:.0f} s{of}", flush=True)
+        print(f"    the row of seed {seed} took {took:.0f} s{of}", flush=True)
 
 
 def _whole(chosen: Sequence[Experiment]) -> bool:
@@ -84,7 +85,7 @@ def _one_by_one(chosen: Sequence[Experiment], given: argparse.Namespace) -> Iter
         return script_of(SPEC)
 
     again = [one for one in chosen for _ in range(given.runs)]
-    return several(again, script_for, Pace.named(given.pace), seed=given.runs, tell=lambda _: None)
+    return several(again, script_for, Pace.named(given.pace), seed=given.seed, tell=lambda _: None)
 
 
 def _pauses(found: Mapping[str, Sequence[Ended]]) -> bool:

@@ -108,10 +108,9 @@ class Executioner:
                 time.sleep(0.002)
             if process.poll() is None:
                 passed.add(str(now))
-                # Late enough to be in the middle of it, or past it: but not where it was never met.
-                time.sleep(
-                    self._chance.choice((0.0, 0.005, 0.02) if now in unmet else (0.0, 0.01, 0.03, 0.1, 0.3, 1.0))
-                )
+                # In the middle of it, or past it: but where a round aims, or none has been yet, before it is over.
+                aims = (0.0,) if self.met[operation] else (0.0, 0.005, 0.02)
+                time.sleep(self._chance.choice(aims if now in unmet else (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)))
                 process.kill()
             said, _ = process.communicate()
             if process.returncode == 0:
