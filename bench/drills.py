@@ -1,9 +1,10 @@
 """A campaign: every drill N times, each time with another seed, as `drill all` plays them.
 
 Which are flaky shows here and nowhere else: a drill that held in some runs and not in others is named, with what broke.
-`python -m bench.drills [N] [--seed FIRST] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as JSON. With
-`--one-by-one` each is played N times without another beside it, on one twin where it leaves no trace: what it measures
-is compared with its limit. Exits 3 where one could not be rehearsed, 1 where one broke or a limit was missed.
+`python -m bench.drills [N] [--seed FIRST] [--scenario NAME] [--lanes N] [--pace real]`; `-o FILE` keeps all reports as
+JSON. With `--one-by-one` each is played N times without another beside it, on one twin where it leaves no trace: what
+it measures is compared with its limit. Exits 3 where one could not be rehearsed, 1 where one broke or a limit was
+missed.
 """
 
 from __future__ import annotations
