@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import threading
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -112,3 +114,27 @@ def test_who_is_denied_is_reset(reactor: Reactor) -> None:
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
     reactor.submit(service.stop()).result(10)
+
+
+def test_who_still_waits_when_the_twin_ends_sees_the_connection_end_and_nobody_complains() -> None:
+    asked, answers, complaints = threading.Event(), threading.Event(), list[object]()
+
+    def credentials() -> Mapping[str, str]:
+        asked.set()
+        answers.wait(10)
+        return CREDENTIALS
+
+    reactor = Reactor()
+    reactor.loop.set_exception_handler(lambda _, context: complaints.append(context))
+    reactor.start()
+    service = Metadata(ME, Options.of({"HttpTokens": "optional"}), credentials, lambda _: False)
+    reactor.submit(service.start(ADDRESS)).result(10)
+    with contextlib.closing(http.client.HTTPConnection(ADDRESS, PORT, timeout=10)) as connection:
+        connection.request("GET", "/latest/meta-data/iam/security-credentials/instance")
+        assert asked.wait(10)
+        reactor.submit(service.stop()).result(10)
+        reactor.stop()
+        answers.set()
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            connection.getresponse()
+    assert complaints == []

@@ -102,7 +102,8 @@ class Metadata:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        # Cancelled: the twin ends, and whoever waits should see it.
+        with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, asyncio.CancelledError):
             if await loop.run_in_executor(None, self._denied, writer.get_extra_info("peername")[:2]):
                 writer.transport.abort()
                 return
