@@ -3,12 +3,12 @@
     python -m bench.operations [--how refuse|black-hole] [--rounds N] [--seed N] [--looks]
 
 A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
-In each operation every step is killed once, a random moment after it has begun: now before its call, now between the
-call and its journal line. A step that was found done, as one before it was killed and went on without an operator, is
-aimed at in a later round, which spares those before it. It holds when every operation ends, both regions serve in the
-end, `plan` and drift are empty, nothing on the path was asked of what was lost, and every step of the tables was killed
-in some round. In each round, and with `--looks` in nothing but that, it is timed how long somebody waits for
-`failover --dry-run` and for `status` while us-east-1 is lost.
+In each operation every step that it begins is killed once, a random moment after it has begun: now before its call, now
+between the call and its journal line. A step that was found done, as one before it was killed and went on without an
+operator, is aimed at in a later round, which spares those before it. It holds when every operation ends, both regions
+serve in the end, `plan` and drift are empty, nothing on the path was asked of what was lost, and every step of the
+tables was killed in some round. In each round, and with `--looks` in nothing but that, it is timed how long somebody
+waits for `failover --dry-run` and for `status` while us-east-1 is lost.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +44,8 @@ EAST, WEST = "us-east-1", "us-west-2"
 OPERATIONS = (Operation.FAILOVER, Operation.REJOIN, Operation.SWITCHOVER)
 LOOKS = {("failover", "--dry-run"): 2.0, ("status",): 5.0}
 """What somebody types to see where he stands, and how many seconds it may take beside a lost region."""
+OPERATION_S = 300.0
+"""An operation that takes longer hangs."""
 _LOOKED = 5
 
 
@@ -105,7 +107,10 @@ class Executioner:
             since = time.time()
             process = self._rehearsal.start(*words)
             while process.poll() is None and (now := self._last(operation, since)) in passed | {None}:
-                time.sleep(0.002)
+                if time.time() > since + OPERATION_S:
+                    process.kill()
+                    return [f"{operation}, after {killed}: in {now} still after {OPERATION_S:g} s; killed"]
+                time.sleep(0.001)
             if process.poll() is None:
                 passed.add(str(now))
                 # In the middle of it, or past it: but where a round aims, or none has been yet, before it is over.
@@ -136,9 +141,9 @@ class Executioner:
 
         What else is noted beside does not count.
         """
-        step = None
+        step, oldest = None, f"{datetime.fromtimestamp(since - 1, UTC):%Y%m%dT%H%M%SZ}"
         for file in (self._rehearsal.folder / "state").rglob(f"*-{operation}.jsonl"):
-            if file.stat().st_mtime < since:
+            if file.name < oldest:  # each run has a file of its own, named by when it began
                 continue
             for text in file.read_text().splitlines():
                 line = json.loads(text) if text.endswith("}") else {}
