@@ -1,14 +1,16 @@
-"""Kills operators at every step of failover, rejoin and switchover, and asks the same command again: on a running twin.
+"""Kills operators at every step of every operation, and asks the same command again: on a running twin.
 
-    python -m bench.operations [--how refuse|black-hole] [--rounds N] [--seed N] [--looks]
+    python -m bench.operations [--how refuse|black-hole] [--rounds N] [--at-most N] [--seed N] [--looks]
 
-A round loses us-east-1 under load, fails over, brings it back, rejoins, and goes home by a switchover with its rejoin.
-In each operation every step that it begins is killed once, a random moment after it has begun: now before its call, now
-between the call and its journal line. A step that was found done, as one before it was killed and went on without an
-operator, is aimed at in a later round, which spares those before it. It holds when every operation ends, both regions
-serve in the end, `plan` and drift are empty, nothing on the path was asked of what was lost, and every step of the
-tables was killed in some round. In each round, and with `--looks` in nothing but that, it is timed how long somebody
-waits for `failover --dry-run` and for `status` while us-east-1 is lost.
+A round makes a backup and its copy, loses us-east-1 under load, fails over, restores the copy beside the survivor,
+brings us-east-1 back, rejoins, and goes home by a switchover with its rejoin. In each operation every step that it
+begins is killed once, a random moment after it has begun: now before its call, now between the call and its journal
+line. A step that was found done, as one before it was killed and went on without an operator, is aimed at in a later
+round, which spares those before it: rounds are played until every step of the tables was killed, or as many as may be.
+It holds when none is left, every operation ended, the restored database had the backup's rows and is gone, both regions
+serve in the end, `plan` and drift are empty, and nothing on the path was asked of what was lost. In each round, and
+with `--looks` in nothing but that, it is timed how long somebody waits for `failover --dry-run` and for `status` while
+us-east-1 is lost.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,11 +45,13 @@ from bicoastal.stacks.drift import detect
 from bicoastal.stacks.view import view
 
 EAST, WEST = "us-east-1", "us-west-2"
-OPERATIONS = (Operation.FAILOVER, Operation.REJOIN, Operation.SWITCHOVER)
+_GOING = ("CREATED", "PENDING", "RUNNING")
 LOOKS = {("failover", "--dry-run"): 2.0, ("status",): 5.0}
 """What somebody types to see where he stands, and how many seconds it may take beside a lost region."""
 OPERATION_S = 300.0
 """An operation that takes longer hangs."""
+JOB_S = 120.0
+"""A backup or a copy that takes longer hangs."""
 _LOOKED = 5
 
 
@@ -93,7 +99,7 @@ class Executioner:
     def __init__(self, rehearsal: Rehearsal, chance: random.Random) -> None:
         self._rehearsal = rehearsal
         self._chance = chance
-        self.met: dict[Operation, set[str]] = {operation: set() for operation in OPERATIONS}
+        self.met: dict[Operation, set[str]] = {operation: set() for operation in TABLES}
 
     def unmet(self, operation: Operation) -> set[str]:
         """The steps that were killed in no round yet."""
@@ -145,11 +151,15 @@ class Executioner:
         for file in (self._rehearsal.folder / "state").rglob(f"*-{operation}.jsonl"):
             if file.name < oldest:  # each run has a file of its own, named by when it began
                 continue
-            for text in file.read_text().splitlines():
-                line = json.loads(text) if text.endswith("}") else {}
+            for line in lines(file):
                 if line.get("what") in ("begins", "done") and stamp(line) >= since:
                     step = line["step"] if line["what"] == "begins" or alive else None
         return step
+
+
+def lines(journal: Path) -> Iterator[dict[str, Any]]:
+    """Those of an operation, without one that is being written."""
+    yield from (json.loads(text) for text in journal.read_text().splitlines() if text.endswith("}"))
 
 
 def stamp(line: dict[str, str]) -> float:
@@ -187,6 +197,70 @@ def settled(rehearsal: Rehearsal, writers: list[Writer], within_s: float = 60) -
     return wrong
 
 
+@dataclass(frozen=True)
+class Backup:
+    """A recovery point that us-west-2 has a copy of."""
+
+    copy: str
+    """Its ARN."""
+    least: int
+    """Orders that were stored as it began, and as it had ended."""
+    most: int
+
+
+def back_up(rehearsal: Rehearsal) -> Backup:
+    """One of the primary in us-east-1, made and copied as the plan makes it."""
+    client, prefix = rehearsal.session.client("backup", EAST), rehearsal.prefix
+    database = rehearsal.database(EAST)
+    (found,) = rehearsal.session.client("rds", EAST).describe_db_instances(DBInstanceIdentifier=database)["DBInstances"]
+    role = rehearsal.session.client("iam", EAST).get_role(RoleName=f"{prefix}-backup-{EAST}")["Role"]["Arn"]
+    vault = rehearsal.session.client("backup", WEST).describe_backup_vault(BackupVaultName=prefix)["BackupVaultArn"]
+    kept = {"IamRoleArn": role, "Lifecycle": {"DeleteAfterDays": 35}}
+    least = orders(rehearsal, database)
+    job = client.start_backup_job(BackupVaultName=prefix, ResourceArn=found["DBInstanceArn"], **kept)["BackupJobId"]
+    point = ended(lambda: client.describe_backup_job(BackupJobId=job))["RecoveryPointArn"]
+    most = orders(rehearsal, database)
+    job = client.start_copy_job(
+        RecoveryPointArn=point, SourceBackupVaultName=prefix, DestinationBackupVaultArn=vault, **kept
+    )["CopyJobId"]
+    copy = ended(lambda: client.describe_copy_job(CopyJobId=job)["CopyJob"])["DestinationRecoveryPointArn"]
+    return Backup(copy, least, most)
+
+
+def orders(rehearsal: Rehearsal, database: str) -> int:
+    """How many there are in a database of us-east-1."""
+    ((number,),) = rehearsal.twin.databases.look_into(EAST, database, "app", "SELECT count(*) FROM orders")
+    return int(number)
+
+
+def ended(look: Callable[[], Any]) -> Any:
+    """A job of AWS Backup at its good end."""
+    end = time.time() + JOB_S
+    while (job := look())["State"] in _GOING:
+        if time.time() > end:
+            raise RuntimeError(f"a job of AWS Backup goes on after {JOB_S:g} s: {job}")
+        time.sleep(0.2)
+    if job["State"] != "COMPLETED":
+        raise RuntimeError(f"a job of AWS Backup ended as {job['State']}: {job.get('StatusMessage')}")
+    return job
+
+
+def restored(rehearsal: Rehearsal, backup: Backup, since: float) -> list[str]:
+    """Whether restores since then have read what the backup holds, and left no database behind."""
+    journals = (rehearsal.folder / "state").rglob(f"*-{Operation.RESTORE}.jsonl")
+    read = [line for file in journals for line in lines(file) if line["what"] == "read" and stamp(line) >= since]
+    wrong = [] if read else ["no restore has read its database"]
+    for line in read:
+        number = line["rows"].get("public.orders") or 0
+        if not line["sound"] or not backup.least <= number <= backup.most:
+            wrong.append(
+                f"restored {number} orders of {backup.least} to {backup.most}: {line['unknown'] or 'all read'}"
+            )
+    there = rehearsal.session.client("rds", WEST).describe_db_instances()["DBInstances"]
+    names = [one["DBInstanceIdentifier"] for one in there]
+    return wrong + [f"{name} is still there" for name in names if name.startswith(f"{rehearsal.prefix}-restored-")]
+
+
 def forbidden(calls: list[dict[str, Any]]) -> list[str]:
     """Calls of control planes that are gone with us-east-1. Those of its own services are made beside the path only."""
     return [f"asked of {call['service']}: {call['action']}" for call in calls if call["service"] in ("iam", "route53")]
@@ -215,13 +289,17 @@ def a_round(rehearsal: Rehearsal, how: str, executioner: Executioner) -> list[st
     wrong: list[str] = []
     try:
         wrong += writing(writers, 60)
-        print("  us-east-1 is lost", flush=True)
+        backup = back_up(rehearsal)
+        print("  a backup is made and copied; us-east-1 is lost", flush=True)
         rehearsal.twin.faults.lose_region(EAST, how)  # type: ignore[arg-type]
         time.sleep(2)
         wrong += looks(rehearsal)
         before = max((call["number"] for call in rehearsal.calls()), default=0)
         wrong += executioner.run(Operation.FAILOVER, "failover")
+        begun = time.time()
+        wrong += executioner.run(Operation.RESTORE, "backup", "restore", backup.copy, "--discard")
         wrong += forbidden(rehearsal.calls(before))
+        wrong += restored(rehearsal, backup, begun)
         print("  us-east-1 is back", flush=True)
         rehearsal.twin.faults.recover_region(EAST)
         wrong += executioner.run(Operation.REJOIN, "rejoin", "--without-list")
@@ -246,29 +324,30 @@ def main() -> int:
     """The campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--how", choices=("refuse", "black-hole"), default="refuse")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1, help="play at least so many (default: 1)")
+    parser.add_argument("--at-most", type=int, default=10, help="and no more than so many (default: 10)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--looks", action="store_true", help="time what somebody looks at, and nothing else")
     options = parser.parse_args()
-    failed = 0
+    failed = number = 0
     with tempfile.TemporaryDirectory(prefix="bicoastal-spec-") as folder, Rehearsal(tagged(Path(folder))) as rehearsal:
         print(f"a twin at pace fast is up in {rehearsal.folder}; seed {options.seed}", flush=True)
         if options.looks:
             rehearsal.twin.faults.lose_region(EAST, options.how)
             return 1 if looks(rehearsal) else 0
         executioner = Executioner(rehearsal, random.Random(options.seed))
-        for number in range(options.rounds):
-            print(f"round {number + 1}", flush=True)
+        while number < options.rounds or (number < options.at_most and any(map(executioner.unmet, TABLES))):
+            number += 1
+            print(f"round {number}", flush=True)
             wrong = a_round(rehearsal, options.how, executioner)
             failed += bool(wrong)
             for line in wrong:
                 print(f"  WRONG {line}", flush=True)
-    print(f"{options.rounds - failed} of {options.rounds} rounds held")
-    never = {operation: executioner.unmet(operation) for operation in OPERATIONS}
-    for operation, unmet in never.items():
-        met = len(executioner.met[operation])
+    print(f"{number - failed} of {number} rounds held")
+    for operation in TABLES:
+        met, unmet = len(executioner.met[operation]), executioner.unmet(operation)
         print(f"{operation}: {met} steps killed, never: {', '.join(sorted(unmet)) or 'none'}")
-    return 1 if failed or any(never.values()) else 0
+    return 1 if failed or any(map(executioner.unmet, TABLES)) else 0
 
 
 if __name__ == "__main__":

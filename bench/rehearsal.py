@@ -19,6 +19,7 @@ from typing import Any
 from bicoastal.aws.session import Session
 from bicoastal.cli.build_cache import cache_folder, cached
 from bicoastal.cli.deploy import ending
+from bicoastal.cli.operating import subject_from
 from bicoastal.cli.package import package
 from bicoastal.deploy.deployment import Wishes, deploy
 from bicoastal.deploy.moments import quiet
@@ -59,6 +60,18 @@ class Rehearsal:
         """End all of it."""
         self.twin.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def prefix(self) -> str:
+        """Begins the stacks' names."""
+        return subject_from(load(self.spec)).prefix
+
+    def database(self, region: str) -> str:
+        """Identifier of the one that the region's stack has now."""
+        (stack,) = self.session.client("cloudformation", region).describe_stacks(StackName=f"{self.prefix}-database")[
+            "Stacks"
+        ]
+        return next(str(item["OutputValue"]) for item in stack["Outputs"] if item["OutputKey"] == "DatabaseId")
 
     @property
     def session(self) -> Session:

@@ -53,8 +53,10 @@ The comments are the lines that the commands print.
 Every operation looks at where things are, does one thing, and goes on; ended or killed anywhere, the same command
 carries on. What it did is in a journal, JSON lines in
 the acting region's artifact bucket (`operations/journal/`) and in the user's folder for state. An object in the
-same bucket is its lock: of two operators one wins, the
-other is told who holds it; a lock whose process is gone, or that was not renewed for 30 s, is broken.
+same bucket is its lock, for a switchover and a rejoin one in each region that answers: of two operators one wins, the
+other is told who holds it. A lock whose process is gone, or that was not renewed for 30 s, is broken by one of those
+who want it; a process that slept so long, on a closed laptop for instance, finds its lock taken when it wakes, does
+nothing more and puts nothing back.
 `bicoastal status` says who is the primary, whether it is protected, and what would stop a failover now.
 """
 

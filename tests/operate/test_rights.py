@@ -8,7 +8,8 @@ import pytest
 
 from bicoastal.aws.faults import ApiFault
 from bicoastal.operate.failover import Failover, Wishes
-from bicoastal.operate.journal import Journal, held
+from bicoastal.operate.journal import Journal
+from bicoastal.operate.lock import Place, held
 from bicoastal.operate.rejoin import Rejoin
 from bicoastal.operate.standing import stand
 from bicoastal.operate.subject import Subject
@@ -65,7 +66,7 @@ def test_the_operators_policies_are_enough(kits: Kits, subject: Subject, folder:
     written = journal(session, subject, WEST, folder)
     kits.lost.add(EAST)
     try:
-        with held(session, WEST, written.bucket, "failover"):
+        with held([Place(session, WEST, written.bucket)], "failover"):
             fail_over(session, subject, written)
             written.send()
     finally:

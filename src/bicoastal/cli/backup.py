@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from bicoastal.aws.session import Session
-from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_from, telling
+from bicoastal.cli.operating import alone, asked_once, journal_of, print_end, print_plan, subject_from, telling
 from bicoastal.cli.package import session, spec_option
-from bicoastal.core.errors import Refused, SystemFault
+from bicoastal.core.errors import Refused
 from bicoastal.operate.backups import COMPLETED, PATIENT_S, Copy, Point, Vault, choose, keep
 from bicoastal.operate.census import Census, Table
-from bicoastal.operate.journal import RESTORE_LOCK, held, refuse_beside
+from bicoastal.operate.journal import Journal
+from bicoastal.operate.lock import RESTORE_LOCK, Place, refuse_beside
 from bicoastal.operate.restore import Restore, age
 from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, Step
@@ -100,15 +101,12 @@ def restore(
         f"{point.id} in {point.region}: {point.instance} as it was {_moment(point.taken)}, {age(point)} ago.",
         err=form == "json",
     )
-    _refuse_meanwhile(calls, subject, point.region, journal.bucket)
+    _refuse_meanwhile(calls, subject, journal)
     if dry_run:
         click.echo(f"It would become {walk.name}, beside the live database:")
         context.exit(print_plan(Operation.RESTORE, walk.state(), (), PREDICTED))
-    with held(calls, point.region, journal.bucket, f"restore of {point.id}", RESTORE_LOCK):
-        try:
-            report = walk.run()
-        finally:
-            journal.send()
+    with alone(journal, f"restore of {point.id}", key=RESTORE_LOCK) as walk.lock:
+        report = walk.run()
     seen = walk.census
     if form == "json":
         click.echo(json.dumps(_restore_data(walk, point, seen, report.seconds, kept=kept == "keep"), indent=2))
@@ -137,16 +135,12 @@ def _refuse_elsewhere(spec: Spec, region: str | None, named: str) -> None:
         )
 
 
-def _refuse_meanwhile(calls: Session, subject: Subject, region: str, bucket: str) -> None:
+def _refuse_meanwhile(calls: Session, subject: Subject, journal: Journal) -> None:
     """No restore begins beside another operation, in either region; a region that is silent cannot say."""
-    refuse_beside(calls, region, bucket)
-    once = Session(calls.log, attempts=1)
-    try:
-        other = journal_of(once, subject, subject.other(region), Operation.RESTORE)
-        refuse_beside(once, other.region, other.bucket)
-    except SystemFault as fault:
-        click.echo(f"Whether an operation is under way in {subject.other(region)} is unknown: "
-                   f"{str(fault).splitlines()[0]}", err=True)  # fmt: skip
+    refuse_beside(Place(calls, journal.region, journal.bucket))
+    other = asked_once(calls, subject, subject.other(journal.region))
+    if other is not None:
+        refuse_beside(other)
 
 
 def _time(text: str) -> datetime:

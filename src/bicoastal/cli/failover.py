@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from bicoastal.aws.session import Session
-from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_of, telling, wanted_region
+from bicoastal.cli.operating import alone, journal_of, print_end, print_plan, subject_of, telling, wanted_region
 from bicoastal.cli.package import session, spec_option
 from bicoastal.operate.failover import DRAIN_S, ISOLATION_S, WITNESS_TTL_S, Failover, Wishes
-from bicoastal.operate.journal import held
 from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import Operation, Step
 from bicoastal.operate.walk import Tell
@@ -76,11 +75,8 @@ def command(
         click.echo(f"{target} is {state}; the next epoch is {failover.report.epoch or 'unknown'}. It would:")
         predicted = {**PREDICTED, Step.AWAIT_READERS: f"<= {drain_s:g} s"}
         context.exit(print_plan(Operation.FAILOVER, state, found, predicted))
-    with held(calls, target, journal.bucket, f"failover to {target}"):
-        try:
-            report = failover.run()
-        finally:
-            journal.send()
+    with alone(journal, f"failover to {target}") as failover.lock:
+        report = failover.run()
     print_end(
         report,
         journal,
@@ -101,10 +97,7 @@ def _in_region(subject: Subject, region: str, tell: Tell, *, dry_run: bool) -> N
         )
         return
     journal = journal_of(calls, subject, region, Operation.FAILOVER)
-    with held(calls, region, journal.bucket, f"failover inside {region}"):
-        try:
-            after = fail_over_in_region(calls, subject, region, journal, tell)
-        finally:
-            journal.send()
+    with alone(journal, f"failover inside {region}"):
+        after = fail_over_in_region(calls, subject, region, journal, tell)
     click.secho(f"{after.identifier} is {after.status} in {after.zone}. No acknowledged write is lost.", fg="green")
     click.echo(f"The journal is {journal.file}, and in s3://{journal.bucket}/operations/journal/.")

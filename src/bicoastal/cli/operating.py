@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from bicoastal.aws.session import Session
-from bicoastal.core.errors import Refused
+from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.operate.decide import Objection
 from bicoastal.operate.journal import Journal
+from bicoastal.operate.lock import LOCK, Held, Place, held
 from bicoastal.operate.subject import Subject
 from bicoastal.operate.transitions import TABLES, Operation, State, Step
 from bicoastal.operate.walk import Report
@@ -49,14 +51,43 @@ def wanted_region(subject: Subject, region: str | None, default: str) -> str:
 
 def journal_of(calls: Session, subject: Subject, region: str, operation: Operation) -> Journal:
     """In the region's artifact bucket, with a copy here. Raises Refused where nothing is deployed there."""
+    bucket = place_of(calls, subject, region).bucket
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return Journal(calls, region, bucket, operation.value, home / "bicoastal" / subject.prefix / "journal")
+
+
+def place_of(calls: Session, subject: Subject, region: str) -> Place:
+    """Where a region's locks lie. Raises Refused where nothing is deployed there, SystemFault where it is silent."""
     from bicoastal.stacks.view import view  # noqa: PLC0415 - only who operates needs it
 
     stack = view(calls, subject.stack("foundation"), region)
     bucket = stack.outputs.get("ArtifactBucket") if stack is not None else None
     if not bucket:
         raise Refused(f"{subject.prefix} is not deployed in {region}.\n    -> `bicoastal deploy` does that.")
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return Journal(calls, region, bucket, operation.value, home / "bicoastal" / subject.prefix / "journal")
+    return Place(calls, region, bucket)
+
+
+def asked_once(calls: Session, subject: Subject, region: str) -> Place | None:
+    """The same of the other region, which may be lost; None, and it is told, where it does not answer."""
+    try:
+        return place_of(Session(calls.log, attempts=1), subject, region)
+    except SystemFault as fault:
+        click.echo(f"Whether an operation is under way in {region} is unknown: {str(fault).splitlines()[0]}", err=True)
+        return None
+
+
+@contextmanager
+def alone(journal: Journal, what: str, beside: Place | None = None, key: str = LOCK) -> Iterator[Held]:
+    """Hold the lock in the journal's region, and in the other one where `beside` is given; send the journal at the end.
+
+    Raises Refused, naming the holder, where somebody else does.
+    """
+    places = [Place(journal.session, journal.region, journal.bucket), *([beside] if beside is not None else [])]
+    with held(sorted(places, key=lambda place: place.region), what, key) as lock:
+        try:
+            yield lock
+        finally:
+            journal.send()
 
 
 def telling() -> Callable[[str], None]:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_of, telling
+from bicoastal.cli.operating import alone, asked_once, journal_of, print_end, print_plan, subject_of, telling
 from bicoastal.cli.package import session, spec_option
-from bicoastal.operate.journal import held
 from bicoastal.operate.rejoin import Rejoin, survivor
 from bicoastal.operate.transitions import Operation, Step
 
@@ -49,11 +48,9 @@ def command(context: click.Context, spec: Path, *, without_list: bool, dry_run: 
         state = rejoin.plan()
         click.echo(f"The primary is in {region}; {subject.other(region)} is {state}. It would:")
         context.exit(print_plan(Operation.REJOIN, state, (), PREDICTED))
-    with held(calls, region, journal.bucket, f"rejoin of {subject.other(region)}"):
-        try:
-            report = rejoin.run()
-        finally:
-            journal.send()
+    other = subject.other(region)
+    with alone(journal, f"rejoin of {other}", asked_once(calls, subject, other)) as rejoin.lock:
+        report = rejoin.run()
     print_end(
         report,
         journal,

@@ -6,10 +6,18 @@ from pathlib import Path
 
 import click
 
-from bicoastal.cli.operating import journal_of, print_end, print_plan, subject_of, telling, wanted_region
+from bicoastal.cli.operating import (
+    alone,
+    asked_once,
+    journal_of,
+    print_end,
+    print_plan,
+    subject_of,
+    telling,
+    wanted_region,
+)
 from bicoastal.cli.package import session, spec_option
 from bicoastal.operate.failover import DRAIN_S
-from bicoastal.operate.journal import held
 from bicoastal.operate.switchover import Switchover
 from bicoastal.operate.transitions import Operation, Step
 
@@ -52,11 +60,9 @@ def command(context: click.Context, spec: Path, region: str, *, drain_s: float, 
         click.echo(f"{target} is {state}; the next epoch is {switchover.report.epoch or 'unknown'}. It would:")
         predicted = {**PREDICTED, Step.AWAIT_READERS: f"<= {drain_s:g} s"}
         context.exit(print_plan(Operation.SWITCHOVER, state, found, predicted))
-    with held(calls, target, journal.bucket, f"switchover to {target}"):
-        try:
-            report = switchover.run()
-        finally:
-            journal.send()
+    beside = asked_once(calls, subject, subject.other(target))
+    with alone(journal, f"switchover to {target}", beside) as switchover.lock:
+        report = switchover.run()
     paused = ""
     if switchover.pause is not None:
         begun, ended = switchover.pause

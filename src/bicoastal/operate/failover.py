@@ -158,6 +158,7 @@ class Failover(Walk):
                 self._tell(f"overridden ({self._wishes.force}): {item.text}")
             self._beside("tell of the override", partial(self._announce, tuple(new)))
             return
+        self.lock.still()
         if self._here.gate is Gate.CLOSED:
             self._acts.set_gate(self._here, Gate.OPEN)
         self._journal.write("refused", objections=[item.text for item in new])

@@ -272,7 +272,8 @@ class Switchover(Walk):
         return self.report
 
     def _undo(self) -> None:
-        """To where it was, unless the promotion has begun."""
+        """To where it was, unless the promotion has begun. Raises Refused where it is another operator's by now."""
+        self.lock.still()
         try:
             if self._stopping is not None:
                 with contextlib.suppress(BicoastalError):

@@ -17,6 +17,7 @@ from bicoastal.operate import beside, kit
 from bicoastal.operate.act import Acts
 from bicoastal.operate.decide import Objection, Progress
 from bicoastal.operate.journal import Journal
+from bicoastal.operate.lock import Held
 from bicoastal.operate.observe import fleet_of
 from bicoastal.operate.sight import Fleet, Gate, Side
 from bicoastal.operate.subject import Subject
@@ -79,6 +80,8 @@ class Walk(ABC):
         self._progress = Progress()
         self._here = Side(region, answered=False)
         self.report = Report(self.operation, region)
+        self.lock = Held(())
+        """Whoever has lost it does nothing more, and puts nothing back: it is another operator's turn."""
 
     @abstractmethod
     def run(self) -> Report:
@@ -89,13 +92,17 @@ class Walk(ABC):
         """Take a step."""
 
     def _walk(self, state: State) -> Report:
-        """From a state to the end of the table. Raises what a step raises, with its journal line written."""
+        """From a state to the end of the table. Raises what a step raises, with its journal line written.
+
+        Raises Refused before a step where the lock is lost.
+        """
         while True:
             transition = row(self.operation, state)
             begun = time.monotonic()
             if transition.step is Step.DONE:
                 self._said(transition, 0.0)
                 return self.report
+            self.lock.still()
             self._journal.write("begins", step=transition.step, state=state, epoch=self.report.epoch)
             try:
                 self._do(transition)
