@@ -336,6 +336,7 @@ def main() -> int:
             rehearsal.twin.faults.lose_region(EAST, options.how)
             return 1 if looks(rehearsal) else 0
         executioner = Executioner(rehearsal, random.Random(options.seed))
+        sys.setswitchinterval(0.0005)  # the twin is in this process, and some steps are over in 9 ms
         while number < options.rounds or (number < options.at_most and any(map(executioner.unmet, TABLES))):
             number += 1
             print(f"round {number}", flush=True)
