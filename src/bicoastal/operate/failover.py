@@ -300,6 +300,7 @@ class Failover(Walk):
         """The kit's fence at once; servers and rules only when nobody can want them back without a rejoin."""
         region = self._subject.other(self._region)
         while True:
+            self.lock.still()
             try:
                 fencing.fence_by_kit(self._aside, self._subject, region, self._epoch())
                 self._fenced.set()
@@ -308,6 +309,7 @@ class Failover(Walk):
             while not self._no_way_back.wait(_RETRY_S):
                 if self._ended.is_set():
                     return ""
+            self.lock.still()  # after a rejoin and a switchover that region has the primary
             try:
                 return fencing.fence_from_outside(self._aside, self._subject, region, self._ledger)
             except BicoastalError as error:
