@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from bicoastal.cli.package import package
 from bicoastal.cli.progress import Progress
 from bicoastal.cli.status import addresses
 from bicoastal.core.errors import Refused, SystemFault
+from bicoastal.deploy.moments import Moment, Noted, Watched
 from bicoastal.spec.load import load
 from bicoastal.spec.starter import SPEC_FILE, write_starter
 from bicoastal.twin.addresses import DNS, reachable_port
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 PAGE_S = 60.0
 """How long the first page of each region may take once everything is deployed."""
-DETACHED_S = 600.0
+SILENT_S = 600.0
+"""What starts in the background and says nothing for so long is given up, unless it watches a change."""
 TROUBLE_S = 8.0
 """What heals within it is not worth a word."""
 _PAGE_TIMEOUT_S = 5.0
@@ -97,6 +99,7 @@ class _Up:
         self._port = port
         self._reports = reports
         self._begun = time.monotonic()
+        self._watched_until = 0.0
         self._stop = threading.Event()
         self._said = Announcement(os.getpid(), "starting", pace.name, str(file), domain=spec.domain.name)
 
@@ -121,7 +124,7 @@ class _Up:
         for leftover in twin.leftovers:
             click.echo(f"Ended {leftover.name} (process {leftover.pid}), which an earlier twin had left.", err=True)
         self._tell(twin, phase="deploying")
-        with _troubles_told(twin):
+        with self._told(twin):
             problem = self._deploy(twin) or self._pages(twin)
         give_back()
         if problem:
@@ -140,6 +143,33 @@ class _Up:
                 self._tell(twin)
                 live.show(self._said)
         return 0
+
+    @contextlib.contextmanager
+    def _told(self, twin: Twin) -> Iterator[None]:
+        """While something waits for the twin it is told how that is, and what keeps it is said.
+
+        Each trouble once, when trying again has not helped.
+        """
+        over = threading.Event()
+
+        def tell() -> None:
+            told: set[tuple[str, str]] = set()
+            while not over.wait(_TOLD_S):
+                self._tell(twin)
+                for status in twin.status:
+                    for trouble in status.troubles:
+                        line = f"{status.name} {trouble.key}: {trouble.error}"
+                        if trouble.last - trouble.since > TROUBLE_S and (status.name, trouble.key) not in told:
+                            told.add((status.name, trouble.key))
+                            click.secho(f"{line} ({trouble.failures} times)", fg="yellow", err=True)
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
 
     @contextlib.contextmanager
     def _console(self, twin: Twin) -> Iterator[str]:
@@ -170,7 +200,7 @@ class _Up:
         session = Session.at(endpoint.url, endpoint.access_key_id, endpoint.secret_access_key, log=log)
         try:
             with Progress() as progress:
-                result = deploy(session, what, Wishes(), progress, self._stop)
+                result = deploy(session, what, Wishes(), self._following(progress), self._stop)
         except Refused as refusal:
             return str(refusal)
         if result.stopped:
@@ -181,6 +211,19 @@ class _Up:
         for line, color in lines:
             click.secho(line, fg=color or None)
         return ""
+
+    def _following(self, progress: Progress) -> Callable[[Moment], None]:
+        """Who waits for this twin learns that a change is watched, and what that means here."""
+
+        def follow(moment: Moment) -> None:
+            progress(moment)
+            if isinstance(moment, Watched):
+                seconds = self._pace.seconds(60.0 * moment.minutes)
+                self._watched_until = time.time() + seconds
+                text = f"as on AWS, {seconds:.0f} s at this pace, with users served (`watch_minutes: 0` turns it off)"
+                progress(Noted(moment.id, text))
+
+        return follow
 
     def _pages(self, twin: Twin) -> str:
         """Wait for the first page of each region, as its users get it."""
@@ -213,6 +256,7 @@ class _Up:
             certificate=str(ground.authority.certificate),
             rooms=rooms,
             troubles=troubles,
+            watched_until=self._watched_until,
             **changed,
         )
         with contextlib.suppress(OSError):
@@ -251,30 +295,6 @@ def _spec_file(home: Home, given: Path | None) -> Path:
 
 
 @contextlib.contextmanager
-def _troubles_told(twin: Twin) -> Iterator[None]:
-    """While something waits for the twin, what keeps it is said: each once, when trying again has not helped."""
-    over = threading.Event()
-
-    def tell() -> None:
-        told: set[tuple[str, str]] = set()
-        while not over.wait(_TOLD_S):
-            for status in twin.status:
-                for trouble in status.troubles:
-                    line = f"{status.name} {trouble.key}: {trouble.error}"
-                    if trouble.last - trouble.since > TROUBLE_S and (status.name, trouble.key) not in told:
-                        told.add((status.name, trouble.key))
-                        click.secho(f"{line} ({trouble.failures} times)", fg="yellow", err=True)
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-        teller.join()
-
-
-@contextlib.contextmanager
 def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
     """SIGINT and SIGTERM ask it to end; a second one interrupts whatever is awaited."""
 
@@ -308,9 +328,9 @@ def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None
             [*command, "--pace", pace, "--port", str(port), *console],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
-    position, end = 0, time.monotonic() + DETACHED_S
+    position, heard = 0, time.time()
     while True:
-        position = _echo(log, position)
+        before, position = position, _echo(log, position)
         code = child.poll()
         if code is not None:
             _echo(log, position)
@@ -319,9 +339,11 @@ def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None
         if found is not None and found.pid == child.pid and found.phase in ("up", "not deployed"):
             _echo(log, position)
             return 0 if found.phase == "up" else 1
-        if time.monotonic() > end:
+        heard = max(heard, time.time() if position > before else 0.0, found.watched_until if found is not None else 0.0)
+        if time.time() > heard + SILENT_S:
             raise SystemFault(
-                f"The twin is not up after {DETACHED_S:.0f} s.\n    -> See {log}; `bicoastal down` ends it."
+                f"The twin is not up, and has said nothing for {SILENT_S:.0f} s.\n"
+                f"    -> See {log}; `bicoastal down` ends it."
             )
         time.sleep(_LOOK_S)
 

@@ -45,6 +45,8 @@ class Watched:
 
     id: str
     text: str
+    minutes: int
+    """That it looks."""
 
 
 @dataclass(frozen=True)

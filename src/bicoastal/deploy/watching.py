@@ -121,7 +121,8 @@ class Watching:
             return ()
         self._told = True
         until = (datetime.now(UTC) + timedelta(minutes=self._minutes)).astimezone()
-        return (Watched(self._entry.id, f"changed, and watched for {self._minutes} min: until {until:%H:%M}"),)
+        text = f"changed, and watched for {self._minutes} min: until {until:%H:%M}"
+        return (Watched(self._entry.id, text, self._minutes),)
 
     def _ask(self) -> Sequence[Moment]:
         """Once, at the moment when the change goes back: the alarm may fall silent with the version that rang it."""

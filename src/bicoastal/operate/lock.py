@@ -138,7 +138,8 @@ class _Lock:
         self._token = uuid.uuid4().hex
         self._turn = threading.Lock()
         self._etag = ""
-        self._since = self._awake = time.time()
+        self._since = datetime.now(UTC)
+        self._awake = time.time()
         self._lost = ""
         """To whom, once it is."""
 
@@ -230,8 +231,8 @@ class _Lock:
                 "who": who(),
                 "process": os.getpid(),
                 "operation": self._operation,
-                "since": _moment(self._since),
-                "renewed": _moment(time.time()),
+                "since": f"{self._since:%Y-%m-%dT%H:%M:%SZ}",
+                "renewed": datetime.now(UTC).isoformat(),
                 "token": self._token,
             }
         ).encode()
@@ -260,7 +261,3 @@ def _renew(locks: Sequence[_Lock], stop: threading.Event) -> None:
     while not stop.wait(RENEW_S):
         for lock in locks:
             lock.renew()
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -46,6 +46,8 @@ class Announcement:
     """What keeps things from being as they should be."""
     console: str = ""
     """Origin of the console in a browser; empty where there is none. What opens it is kept where this user can read."""
+    watched_until: float = 0.0
+    """While a change is watched, until when: silence means nothing then. Seconds since the epoch."""
     at: float = 0.0
     """Seconds since the epoch."""
 
