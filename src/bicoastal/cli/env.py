@@ -18,7 +18,7 @@ _FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 @click.command("env")
 @home_option
 def command(folder: Path | None) -> None:
-    """Print the AWS_* variables of the running twin: eval "$(bicoastal env)".
+    """Print the variables of the running twin: eval "$(bicoastal env)".
 
     From then on the AWS CLI, boto3, Terraform or Bicoastal itself in that shell speak to the twin and not to AWS.
     """
@@ -31,6 +31,8 @@ def command(folder: Path | None) -> None:
     values = {**endpoint.environment, "AWS_DEFAULT_REGION": region, "AWS_REGION": region}
     # `plan` and `deploy` bundle the application for where it will run: on this machine.
     values |= {"BICOASTAL_DATABASE_CA": twin.certificate, **HERE}
+    # And `status`, `logs` and `down` mean the twin that the others speak to.
+    values["BICOASTAL_HOME"] = str(home.root)
     for name, value in values.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     # Version 1 of the AWS CLI forgets AWS_ENDPOINT_URL for RDS in us-east-1 and some others, and would ask AWS.

@@ -53,3 +53,8 @@ def test_what_is_deployed_is_what_plan_would_deploy(twin: Running) -> None:
     planned = twin.bicoastal("plan")
     assert planned.returncode == 0, planned.stderr
     assert "Nothing to change" in planned.stdout
+
+
+def test_a_shell_that_has_read_env_means_this_twin(twin: Running) -> None:
+    assert twin.environment["BICOASTAL_HOME"] == str(twin.home)
+    assert twin.environment["AWS_ENDPOINT_URL"] in twin.bicoastal("status").stdout
