@@ -17,7 +17,7 @@ from urllib3 import HTTPResponse
 
 from bicoastal.aws.session import Session
 from bicoastal.cli.operating import alone
-from bicoastal.core.errors import Refused
+from bicoastal.core.errors import Refused, SystemFault
 from bicoastal.operate import lock
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.lock import LOCK, RESTORE_LOCK, Place, held, refuse_beside
@@ -65,18 +65,18 @@ def delete(place: Place) -> None:
 
 def test_of_two_operators_one_wins_and_the_other_is_told_who(place: Place) -> None:
     with (
-        held([place], "failover to us-west-2"),
+        held(place, "failover to us-west-2"),
         pytest.raises(Refused, match=r"@.* holds the lock: failover to us-west-2, since 20.*renewed \d+ s ago"),
-        held([place], "rejoin"),
+        held(place, "rejoin"),
     ):
         pass
-    with held([place], "rejoin"):
+    with held(place, "rejoin"):
         pass  # it was given back
 
 
 def test_a_restore_is_beside_everything_but_another_restore(place: Place) -> None:
-    with held([place], "failover"), held([place], "restore", RESTORE_LOCK):
-        with pytest.raises(Refused, match="restore"), held([place], "restore", RESTORE_LOCK):
+    with held(place, "failover"), held(place, "restore", RESTORE_LOCK):
+        with pytest.raises(Refused, match="restore"), held(place, "restore", RESTORE_LOCK):
             pass
         with pytest.raises(Refused, match="failover"):
             refuse_beside(place)
@@ -86,7 +86,7 @@ def test_a_restore_is_beside_everything_but_another_restore(place: Place) -> Non
 def test_a_killed_operators_lock_goes_to_one_of_those_who_break_it(place: Place, at_once: int) -> None:
     """All have read the same dead holder before the first of them breaks his lock."""
     for _ in range(10):
-        with held([place], "failover"):
+        with held(place, "failover"):
             killed = {**content(place), "process": NO_PROCESS}
         write(place, **killed)
         together = threading.Barrier(at_once)
@@ -95,7 +95,7 @@ def test_a_killed_operators_lock_goes_to_one_of_those_who_break_it(place: Place,
         def take(together: threading.Barrier = together, over: threading.Barrier = over) -> bool:
             together.wait()
             try:
-                with held([place], "failover"):
+                with held(place, "failover"):
                     over.wait()
                     return True
             except Refused:
@@ -110,13 +110,13 @@ def test_a_killed_operators_lock_goes_to_one_of_those_who_break_it(place: Place,
 def test_another_machines_lock_is_broken_when_it_was_not_renewed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the age that S3 gives it: what the holder's clock says, or ours, does not count."""
     write(place, who="ann@elsewhere", process=1, operation="failover", renewed="1999-01-01T00:00:00Z", token="hers")
-    with pytest.raises(Refused, match="ann@elsewhere holds the lock: failover"), held([place], "failover"):
+    with pytest.raises(Refused, match="ann@elsewhere holds the lock: failover"), held(place, "failover"):
         pass
     monkeypatch.setattr(lock, "LEASE_S", 1.0)
 
     def taken() -> bool:
         try:
-            with held([place], "failover"):
+            with held(place, "failover"):
                 return bool(content(place)["token"] != "hers")
         except Refused:
             return False
@@ -133,7 +133,7 @@ def test_what_is_no_lock_is_broken_by_its_age_alone(place: Place) -> None:
 
 def test_it_is_renewed_as_long_as_it_is_held(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "RENEW_S", 0.02)
-    with held([place], "failover") as mine:
+    with held(place, "failover") as mine:
         first = content(place)
         until("it is renewed", lambda: content(place)["renewed"] > first["renewed"])
         assert content(place)["token"] == first["token"]
@@ -146,7 +146,7 @@ def test_who_slept_while_somebody_took_it_does_nothing_more(
 ) -> None:
     if how == "its thread notices":
         monkeypatch.setattr(lock, "RENEW_S", 0.02)
-    with held([place], "failover") as mine:
+    with held(place, "failover") as mine:
         mine.still()
         write(place, who="ann@elsewhere", process=1, operation="rejoin", since="noon", token="hers")
         if how == "its thread notices":
@@ -162,7 +162,7 @@ def test_who_slept_while_somebody_took_it_does_nothing_more(
 def test_who_slept_while_somebody_had_it_and_gave_it_back_does_nothing_more(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with held([place], "failover") as mine:
+    with held(place, "failover") as mine:
         delete(place)
         monkeypatch.setattr(lock, "LEASE_S", 0.0)
         with pytest.raises(Refused, match="somebody who has given it back"):
@@ -192,7 +192,7 @@ def test_an_answer_that_is_lost_loses_no_lock(place: Place, session: Session, mo
     events.register_first("before-send.s3.PutObject", swallow)
     try:
         at_most = 1
-        with held([place], "failover") as mine:
+        with held(place, "failover") as mine:
             assert swallowed == ["PUT"]
             monkeypatch.setattr(lock, "LEASE_S", 0.0)
             mine.still()
@@ -202,7 +202,7 @@ def test_an_answer_that_is_lost_loses_no_lock(place: Place, session: Session, mo
             mine.still()
     finally:
         events.unregister("before-send.s3.PutObject", swallow)
-    with held([place], "rejoin"):
+    with held(place, "rejoin"):
         pass  # it was given back
 
 
@@ -221,3 +221,20 @@ def test_an_operation_of_both_regions_holds_both_or_none(place: Place, other: Pl
             pass
         refuse_beside(place)  # what had been taken was given back
     refuse_beside(other)
+
+
+def test_a_region_that_is_silent_is_done_without_unless_it_acts(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = Place(Session.at("http://127.0.0.1:9", "key", "secret", attempts=1), EAST, "artifacts")
+    journal = Journal(place.session, WEST, place.bucket, "switchover", tmp_path)
+    with alone(journal, "switchover", nobody) as mine:
+        mine.still()
+        with pytest.raises(Refused, match="switchover"):
+            refuse_beside(place)
+    assert "Whether an operation is under way in us-east-1 is unknown" in capsys.readouterr().err
+    refuse_beside(place)
+    silent = Journal(nobody.session, EAST, nobody.bucket, "switchover", tmp_path)
+    with pytest.raises(SystemFault, match="taking the lock in artifacts"), alone(silent, "switchover", place):
+        pass
+    refuse_beside(place)

@@ -34,7 +34,7 @@ def journal(session: SessionWithKits, subject: Subject, tmp_path: Path) -> Journ
 def held(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     """The lock, last renewed longer ago than its lease."""
     monkeypatch.setattr(lock, "LEASE_S", 0.0)
-    with lock.held([Place(journal.session, WEST, journal.bucket)], "failover") as found:
+    with lock.held(Place(journal.session, WEST, journal.bucket), "failover") as found:
         yield found
     journal.session.client("s3", WEST).delete_object(Bucket=journal.bucket, Key=lock.LOCK)
 

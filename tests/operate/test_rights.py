@@ -66,7 +66,7 @@ def test_the_operators_policies_are_enough(kits: Kits, subject: Subject, folder:
     written = journal(session, subject, WEST, folder)
     kits.lost.add(EAST)
     try:
-        with held([Place(session, WEST, written.bucket)], "failover"):
+        with held(Place(session, WEST, written.bucket), "failover"):
             fail_over(session, subject, written)
             written.send()
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bicoastal.aws.session import Session
-from bicoastal.cli.operating import alone, asked_once, journal_of, print_end, print_plan, subject_from, telling
+from bicoastal.cli.operating import alone, journal_of, other_place, print_end, print_plan, subject_from, telling
 from bicoastal.cli.package import session, spec_option
 from bicoastal.core.errors import Refused
 from bicoastal.operate.backups import COMPLETED, PATIENT_S, Copy, Point, Vault, choose, keep
@@ -138,7 +138,7 @@ def _refuse_elsewhere(spec: Spec, region: str | None, named: str) -> None:
 def _refuse_meanwhile(calls: Session, subject: Subject, journal: Journal) -> None:
     """No restore begins beside another operation, in either region; a region that is silent cannot say."""
     refuse_beside(Place(calls, journal.region, journal.bucket))
-    other = asked_once(calls, subject, subject.other(journal.region))
+    other = other_place(calls, subject, subject.other(journal.region))
     if other is not None:
         refuse_beside(other)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -20,6 +20,9 @@ from bicoastal.operate.transitions import TABLES, Operation, State, Step
 from bicoastal.operate.walk import Report
 from bicoastal.spec.load import load
 from bicoastal.spec.model import Spec
+
+ASIDE_S = 5.0
+"""For an answer of a region that an operation can do without."""
 
 
 def subject_of(spec_file: Path) -> Subject:
@@ -67,25 +70,38 @@ def place_of(calls: Session, subject: Subject, region: str) -> Place:
     return Place(calls, region, bucket)
 
 
-def asked_once(calls: Session, subject: Subject, region: str) -> Place | None:
-    """The same of the other region, which may be lost; None, and it is told, where it does not answer."""
+def other_place(calls: Session, subject: Subject, region: str) -> Place | None:
+    """The same of a region that may be lost: asked once and briefly. None, and it is told, where it does not answer."""
     try:
-        return place_of(Session(calls.log, attempts=1), subject, region)
+        return place_of(Session(calls.log, attempts=1, read_timeout_s=ASIDE_S), subject, region)
     except SystemFault as fault:
-        click.echo(f"Whether an operation is under way in {region} is unknown: {str(fault).splitlines()[0]}", err=True)
+        _say_unknown(region, fault)
         return None
 
 
-@contextmanager
-def alone(journal: Journal, what: str, beside: Place | None = None, key: str = LOCK) -> Iterator[Held]:
-    """Hold the lock in the journal's region, and in the other one where `beside` is given; send the journal at the end.
+def _say_unknown(region: str, fault: SystemFault) -> None:
+    click.echo(f"Whether an operation is under way in {region} is unknown: {str(fault).splitlines()[0]}", err=True)
 
-    Raises Refused, naming the holder, where somebody else does.
+
+@contextmanager
+def alone(journal: Journal, what: str, other: Place | None = None, key: str = LOCK) -> Iterator[Held]:
+    """Hold the lock in the journal's region, and the other one's where it answers; send the journal at the end.
+
+    Raises Refused, naming the holder, where somebody else does, and SystemFault where the journal's is silent.
     """
-    places = [Place(journal.session, journal.region, journal.bucket), *([beside] if beside is not None else [])]
-    with held(sorted(places, key=lambda place: place.region), what, key) as lock:
+    mine = Place(journal.session, journal.region, journal.bucket)
+    places = [mine] if other is None else sorted((mine, other), key=lambda place: place.region)
+    with ExitStack() as ends:
+        locks = []
+        for place in places:
+            try:
+                locks.append(ends.enter_context(held(place, what, key)))
+            except SystemFault as fault:
+                if place is mine:
+                    raise
+                _say_unknown(place.region, fault)
         try:
-            yield lock
+            yield Held(locks)
         finally:
             journal.send()
 

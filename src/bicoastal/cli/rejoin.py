@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bicoastal.cli.operating import alone, asked_once, journal_of, print_end, print_plan, subject_of, telling
+from bicoastal.cli.operating import alone, journal_of, other_place, print_end, print_plan, subject_of, telling
 from bicoastal.cli.package import session, spec_option
 from bicoastal.operate.rejoin import Rejoin, survivor
 from bicoastal.operate.transitions import Operation, Step
@@ -49,7 +49,7 @@ def command(context: click.Context, spec: Path, *, without_list: bool, dry_run: 
         click.echo(f"The primary is in {region}; {subject.other(region)} is {state}. It would:")
         context.exit(print_plan(Operation.REJOIN, state, (), PREDICTED))
     other = subject.other(region)
-    with alone(journal, f"rejoin of {other}", asked_once(calls, subject, other)) as rejoin.lock:
+    with alone(journal, f"rejoin of {other}", other_place(calls, subject, other)) as rejoin.lock:
         report = rejoin.run()
     print_end(
         report,

@@ -8,8 +8,8 @@ import click
 
 from bicoastal.cli.operating import (
     alone,
-    asked_once,
     journal_of,
+    other_place,
     print_end,
     print_plan,
     subject_of,
@@ -60,8 +60,8 @@ def command(context: click.Context, spec: Path, region: str, *, drain_s: float, 
         click.echo(f"{target} is {state}; the next epoch is {switchover.report.epoch or 'unknown'}. It would:")
         predicted = {**PREDICTED, Step.AWAIT_READERS: f"<= {drain_s:g} s"}
         context.exit(print_plan(Operation.SWITCHOVER, state, found, predicted))
-    beside = asked_once(calls, subject, subject.other(target))
-    with alone(journal, f"switchover to {target}", beside) as switchover.lock:
+    other = other_place(calls, subject, subject.other(target))
+    with alone(journal, f"switchover to {target}", other) as switchover.lock:
         report = switchover.run()
     paused = ""
     if switchover.pause is not None:

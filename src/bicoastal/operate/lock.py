@@ -13,11 +13,11 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 from bicoastal.aws.faults import ApiFault, aws_faults
 from bicoastal.aws.session import Session
@@ -32,7 +32,8 @@ LEASE_S = 30.0
 RENEW_S = 8.0
 _TRIES = 3
 _TURN_S = 5.0
-"""For a renewal that is under way."""
+"""For a renewal that is under way, by whoever looks whether it is lost; and by whoever gives it back:"""
+_END_S = 2.0
 _MET = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
 """S3's answers when the object is not, or no longer, the one that was meant."""
 
@@ -46,10 +47,17 @@ class Place:
     bucket: str
 
 
-class Held:
-    """What an operation holds."""
+class Holds(Protocol):
+    """What may be lost to somebody else."""
 
-    def __init__(self, locks: Sequence[_Lock]) -> None:
+    def still(self) -> None:
+        """Raise Refused where it is."""
+
+
+class Held:
+    """What an operation holds, of one region or of both."""
+
+    def __init__(self, locks: Sequence[Holds]) -> None:
         self._locks = locks
 
     def still(self) -> None:
@@ -59,24 +67,22 @@ class Held:
 
 
 @contextmanager
-def held(places: Sequence[Place], operation: str, key: str = LOCK) -> Iterator[Held]:
-    """Hold the locks of all places, taken in their order. Raises Refused, naming the holder, where somebody else does.
+def held(place: Place, operation: str, key: str = LOCK) -> Iterator[Held]:
+    """Hold the lock of a region. Raises Refused, naming the holder, where somebody else does, or SystemFault.
 
-    Whoever wants more than one must name them in the same order as everybody else: then one of two gets them all.
+    Whoever wants those of two regions takes them in the order that everybody takes: then one of two gets both.
     """
-    locks: list[_Lock] = []
+    lock = _Lock(place, key, operation)
+    lock.take()
     stop = threading.Event()
-    with ExitStack() as ends:
-        for place in places:
-            lock = _Lock(place, key, operation)
-            lock.take()
-            ends.callback(lock.release)
-            locks.append(lock)
-        renewing = threading.Thread(target=_renew, args=(locks, stop), daemon=True)
-        renewing.start()
-        ends.callback(renewing.join, 2.0)  # what it has under way would outdate what is released
-        ends.callback(stop.set)
-        yield Held(locks)
+    renewing = threading.Thread(target=_renew, args=(lock, stop), daemon=True)
+    renewing.start()
+    try:
+        yield Held([lock])
+    finally:
+        stop.set()
+        renewing.join(_END_S)  # what it has under way would outdate what is released
+        lock.release()
 
 
 def refuse_beside(place: Place) -> None:
@@ -257,7 +263,6 @@ def _read(place: Place, key: str) -> _Holder | None:
     return _Holder(found["ETag"], (now - found["LastModified"]).total_seconds(), said if isinstance(said, dict) else {})
 
 
-def _renew(locks: Sequence[_Lock], stop: threading.Event) -> None:
+def _renew(lock: _Lock, stop: threading.Event) -> None:
     while not stop.wait(RENEW_S):
-        for lock in locks:
-            lock.renew()
+        lock.renew()
