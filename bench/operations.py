@@ -136,11 +136,16 @@ class Executioner:
         return [f"{operation} never ended"]
 
     def _before(self, operation: Operation) -> set[str]:
-        """The steps before one that other rounds never met: killed in them, an operation finds it done, or beside."""
+        """The steps before one that other rounds never met, now without, now with the last one of them.
+
+        Killed in those, an operation finds it done: it went on beside. Killed in the last one alone it begins with it,
+        which takes longer than in passing.
+        """
         steps, unmet = [str(row.step) for row in TABLES[operation]], self.unmet(operation)
         if not unmet or not self.met[operation]:
             return set()
-        return set(steps[: steps.index(self._chance.choice(sorted(unmet)))])
+        aimed = steps.index(self._chance.choice(sorted(unmet)))
+        return set(steps[: max(0, aimed - self._chance.choice((0, 1)))])
 
     def _last(self, operation: Operation, since: float, *, alive: bool = True) -> str | None:
         """The step that the journal here began last since then; of a dead one only if it had not said that it is done.
