@@ -15,9 +15,11 @@ Launch = Callable[..., Instance]
 
 
 @pytest.fixture(scope="session")
-def laboratory() -> Laboratory:
+def laboratory() -> Iterator[Laboratory]:
     """PostgreSQL's programs and an initialized cluster."""
-    return Laboratory()
+    made = Laboratory()
+    yield made
+    made.end()
 
 
 @pytest.fixture

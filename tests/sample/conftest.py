@@ -96,9 +96,11 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def laboratory() -> Laboratory:
+def laboratory() -> Iterator[Laboratory]:
     """PostgreSQL's programs and an initialized cluster."""
-    return Laboratory()
+    made = Laboratory()
+    yield made
+    made.end()
 
 
 @pytest.fixture

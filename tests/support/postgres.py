@@ -88,7 +88,6 @@ class Laboratory:
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="bicoastal-postgres-"))
         self.root.chmod(0o755)
-        atexit.register(shutil.rmtree, self.root, ignore_errors=True)
         account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self.identity: dict[str, Any] = (
             {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
@@ -97,6 +96,10 @@ class Laboratory:
         self.authority = Authority(self.root / "authority")
         self._template = self.root / "template"
         self._initialize()
+
+    def end(self) -> None:
+        """Remove it. Not at the exit of Python: pytest-xdist ends its workers without waiting for that."""
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def cluster(self, name: str) -> Postgres:
         """A fresh primary, not started, that holds the master and an empty database."""
