@@ -115,6 +115,7 @@ class Executioner:
             while process.poll() is None and (now := self._last(operation, since)) in passed | {None}:
                 if time.time() > since + OPERATION_S:
                     process.kill()
+                    process.communicate()
                     return [f"{operation}, after {killed}: in {now} still after {OPERATION_S:g} s; killed"]
                 time.sleep(0.001)
             if process.poll() is None:

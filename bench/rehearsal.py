@@ -23,7 +23,9 @@ from bicoastal.cli.operating import subject_from
 from bicoastal.cli.package import package
 from bicoastal.deploy.deployment import Wishes, deploy
 from bicoastal.deploy.moments import quiet
+from bicoastal.operate.subject import Subject
 from bicoastal.spec.load import load
+from bicoastal.stacks.view import view
 from bicoastal.twin.cloud.process import ask
 from bicoastal.twin.pace import FAST, Pace
 from bicoastal.twin.twin import Twin
@@ -62,16 +64,21 @@ class Rehearsal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def subject(self) -> Subject:
+        """The deployment, as operations know it."""
+        return subject_from(load(self.spec))
+
+    @property
     def prefix(self) -> str:
         """Begins the stacks' names."""
-        return subject_from(load(self.spec)).prefix
+        return self.subject.prefix
 
     def database(self, region: str) -> str:
         """Identifier of the one that the region's stack has now."""
-        (stack,) = self.session.client("cloudformation", region).describe_stacks(StackName=f"{self.prefix}-database")[
-            "Stacks"
-        ]
-        return next(str(item["OutputValue"]) for item in stack["Outputs"] if item["OutputKey"] == "DatabaseId")
+        stack = view(self.session, self.subject.stack("database"), region)
+        if stack is None:
+            raise RuntimeError(f"there is no database's stack in {region}")
+        return stack.outputs["DatabaseId"]
 
     @property
     def session(self) -> Session:

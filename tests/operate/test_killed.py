@@ -8,9 +8,7 @@ up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,27 +23,8 @@ from bicoastal.operate.subject import Subject
 from bicoastal.operate.switchover import Switchover
 from bicoastal.operate.transitions import TABLES, Operation, State, Step
 from bicoastal.operate.walk import Walk
+from tests.operate.executioner import Executioner, Killed
 from tests.operate.kits import EAST, WEST, Kits, SessionWithKits
-
-
-class Killed(BaseException):
-    """kill -9: nothing catches it."""
-
-
-@dataclass
-class Executioner(Journal):
-    """A journal that is the last thing that an operation writes: each time at another point."""
-
-    met: set[tuple[str, Step]] = field(default_factory=set)
-
-    def write(self, what: str, **details: Any) -> None:
-        """Before a step's call, and between the call and the line that says so."""
-        point = what, details.get("step", Step.DONE)
-        if what in ("begins", "done") and point not in self.met and point[1] is not Step.DONE:
-            self.met.add(point)
-            raise Killed
-        super().write(what, **details)
-
 
 Make = Callable[[Journal], Walk]
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, tzinfo
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,19 @@ def test_another_machines_lock_is_broken_when_it_was_not_renewed(place: Place, m
             return False
 
     until("the lease is over", taken, 10)
+
+
+def test_an_operators_clock_does_not_decide(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return super().now(tz) + timedelta(hours=1)
+
+    write(place, who="ann@elsewhere", process=1, operation="failover", token="hers")
+    monkeypatch.setattr(lock, "datetime", Ahead)
+    with pytest.raises(Refused, match=r"ann@elsewhere holds the lock: .*renewed -?[0-9] s ago"):
+        refuse_beside(place)
+    delete(place)
 
 
 def test_what_is_no_lock_is_broken_by_its_age_alone(place: Place) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bicoastal.core.errors import Refused
 from bicoastal.operate import lock
+from bicoastal.operate.act import Acts
 from bicoastal.operate.failover import Failover, Wishes
 from bicoastal.operate.journal import Journal
 from bicoastal.operate.lock import Held, Place
@@ -79,6 +80,29 @@ def test_a_switchover_is_not_undone(kits: Kits, subject: Subject, journal: Journ
     Switchover(session, subject, region=EAST, journal=journal, tell=lambda _: None).run()  # the way back
     west = observe_side(session, subject, WEST)
     assert (west.gate, west.switch, west.role, west.alone) == (Gate.OPEN, "off", "replica", False)
+
+
+def test_a_failover_that_its_guard_refuses_later_opens_no_gate(
+    kits: Kits, subject: Subject, journal: Journal, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads outlast the drain; by then the closed gate is hers."""
+    monkeypatch.setattr("bicoastal.operate.failover.lag_of", lambda *_: 0.0)
+    kits.lost.add(EAST)
+    kits.reading[WEST] = 1
+    session = SessionWithKits.of(kits)
+    failover = Failover(session, subject, Wishes(0.5), region=WEST, journal=journal, tell=lambda _: None)
+    failover.lock = held
+    kits.hears = when(lambda: begun(journal)[-1:] == [Step.AWAIT_READERS], journal)
+    try:
+        with pytest.raises(Refused, match="was taken by ann@elsewhere"):
+            failover.run()
+    finally:
+        kits.hears = None
+        kits.lost.clear()
+        kits.reading.clear()
+    west = observe_side(session, subject, WEST)
+    assert west.gate is Gate.CLOSED
+    Acts(session, subject, WEST, lambda _: None).set_gate(west, Gate.OPEN)
 
 
 def test_a_failover_does_not_fence_who_is_the_primary_by_now(

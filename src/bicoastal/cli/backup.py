@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from bicoastal.aws.session import Session
-from bicoastal.cli.operating import alone, journal_of, other_place, print_end, print_plan, subject_from, telling
+from bicoastal.cli.operating import (
+    alone,
+    journal_of,
+    other_place,
+    print_end,
+    print_plan,
+    subject_from,
+    telling,
+    unless_silent,
+)
 from bicoastal.cli.package import session, spec_option
 from bicoastal.core.errors import Refused
 from bicoastal.operate.backups import COMPLETED, PATIENT_S, Copy, Point, Vault, choose, keep
@@ -140,7 +149,8 @@ def _refuse_meanwhile(calls: Session, subject: Subject, journal: Journal) -> Non
     refuse_beside(Place(calls, journal.region, journal.bucket))
     other = other_place(calls, subject, subject.other(journal.region))
     if other is not None:
-        refuse_beside(other)
+        with unless_silent(other.region):
+            refuse_beside(other)
 
 
 def _time(text: str) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -72,15 +72,19 @@ def place_of(calls: Session, subject: Subject, region: str) -> Place:
 
 def other_place(calls: Session, subject: Subject, region: str) -> Place | None:
     """The same of a region that may be lost: asked once and briefly. None, and it is told, where it does not answer."""
+    found = None
+    with unless_silent(region):
+        found = place_of(Session(calls.log, attempts=1, read_timeout_s=ASIDE_S), subject, region)
+    return found
+
+
+@contextmanager
+def unless_silent(region: str) -> Iterator[None]:
+    """Ask a region that may be lost whether an operation is under way there: a SystemFault is told and passed over."""
     try:
-        return place_of(Session(calls.log, attempts=1, read_timeout_s=ASIDE_S), subject, region)
+        yield
     except SystemFault as fault:
-        _say_unknown(region, fault)
-        return None
-
-
-def _say_unknown(region: str, fault: SystemFault) -> None:
-    click.echo(f"Whether an operation is under way in {region} is unknown: {str(fault).splitlines()[0]}", err=True)
+        click.echo(f"Whether an operation is under way in {region} is unknown: {str(fault).splitlines()[0]}", err=True)
 
 
 @contextmanager
@@ -94,12 +98,8 @@ def alone(journal: Journal, what: str, other: Place | None = None, key: str = LO
     with ExitStack() as ends:
         locks = []
         for place in places:
-            try:
+            with nullcontext() if place is mine else unless_silent(place.region):
                 locks.append(ends.enter_context(held(place, what, key)))
-            except SystemFault as fault:
-                if place is mine:
-                    raise
-                _say_unknown(place.region, fault)
         try:
             yield Held(locks)
         finally:

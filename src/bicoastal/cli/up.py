@@ -212,7 +212,7 @@ class _Up:
             click.secho(line, fg=color or None)
         return ""
 
-    def _following(self, progress: Progress) -> Callable[[Moment], None]:
+    def _following(self, progress: Callable[[Moment], None]) -> Callable[[Moment], None]:
         """Who waits for this twin learns that a change is watched, and what that means here."""
 
         def follow(moment: Moment) -> None:
@@ -339,13 +339,19 @@ def _detached(home: Home, file: Path, pace: str, port: int, reports: Path | None
         if found is not None and found.pid == child.pid and found.phase in ("up", "not deployed"):
             _echo(log, position)
             return 0 if found.phase == "up" else 1
-        heard = max(heard, time.time() if position > before else 0.0, found.watched_until if found is not None else 0.0)
-        if time.time() > heard + SILENT_S:
+        now = time.time()
+        heard = last_sign(heard, found, now=now, spoke=position > before)
+        if now > heard + SILENT_S:
             raise SystemFault(
                 f"The twin is not up, and has said nothing for {SILENT_S:.0f} s.\n"
                 f"    -> See {log}; `bicoastal down` ends it."
             )
         time.sleep(_LOOK_S)
+
+
+def last_sign(heard: float, found: Announcement | None, *, now: float, spoke: bool) -> float:
+    """When a twin that starts was last known to be well: it spoke, or a change is watched, until then in silence."""
+    return max(heard, now if spoke else heard, found.watched_until if found is not None else heard)
 
 
 def _echo(log: Path, position: int) -> int:

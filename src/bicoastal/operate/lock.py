@@ -32,8 +32,9 @@ LEASE_S = 30.0
 RENEW_S = 8.0
 _TRIES = 3
 _TURN_S = 5.0
-"""For a renewal that is under way, by whoever looks whether it is lost; and by whoever gives it back:"""
+"""That a renewal which is under way is waited for by who asks whether the lock is lost."""
 _END_S = 2.0
+"""The same by who gives it back."""
 _MET = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
 """S3's answers when the object is not, or no longer, the one that was meant."""
 
