@@ -75,7 +75,7 @@ def other_place(calls: Session, subject: Subject, region: str) -> Place | None:
     found = None
     with unless_silent(region):
         found = place_of(Session(calls.log, attempts=1, read_timeout_s=ASIDE_S), subject, region)
-    return found
+    return found  # noqa: RET504 - it is None where the region is silent
 
 
 @contextmanager

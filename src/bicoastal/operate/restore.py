@@ -165,6 +165,11 @@ class Restore(Walk):
     def _hand_over(self) -> None:
         if self._keep:
             return
+        # Under a job that is not over the instance's end would be its failure, and ring the alarm.
+        for _ in Waiter(DELETE_S, f"waiting for AWS Backup to end its job of {self.name} in {self._region}"):
+            job = restoring.job(self._session, self._point, self.name)
+            if job is None or job.state not in LIVE:
+                break
         restoring.delete(self._session, self.name, self._region)
         for waited in Waiter(DELETE_S, f"waiting for {self.name} in {self._region} to be gone"):
             if restoring.instance(self._session, self.name, self._region) is None:
